@@ -357,13 +357,20 @@ impl Misuse {
     }
 
     pub(crate) fn argument(what: &'static str, why: impl Into<String>) -> Self {
-        Misuse::InvalidArgument { what, why: why.into() }
+        Misuse::InvalidArgument {
+            what,
+            why: why.into(),
+        }
     }
 
     /// Refuses what is longer than its bound.
     pub(crate) fn check_limit(what: &'static str, got: usize, most: usize) -> Result<(), Misuse> {
         if got > most {
-            return Err(Misuse::LimitExceeded { what, got: got as u64, most: most as u64 });
+            return Err(Misuse::LimitExceeded {
+                what,
+                got: got as u64,
+                most: most as u64,
+            });
         }
         Ok(())
     }
@@ -397,7 +404,9 @@ pub enum Refused {
         whose: &'static str,
     },
     /// The request id was used for another request.
-    #[error("request id {0:?} was used for another request within the last 24 hours; use a new one")]
+    #[error(
+        "request id {0:?} was used for another request within the last 24 hours; use a new one"
+    )]
     RequestIdReused(String),
     /// Several keys end in these characters.
     #[error("{count} keys end in {suffix:?}; give more characters, or the whole id")]
@@ -411,7 +420,9 @@ pub enum Refused {
     #[error("the store's policy does not admit this: {0}")]
     PolicyRefused(&'static str),
     /// The owner has as many keys as the policy admits.
-    #[error("owner {owner:?} has {most} keys, the most that the store's policy admits; revoke and prune one first")]
+    #[error(
+        "owner {owner:?} has {most} keys, the most that the store's policy admits; revoke and prune one first"
+    )]
     TooManyKeys {
         /// The owner.
         owner: String,
@@ -477,7 +488,9 @@ pub enum StoreError {
         why: &'static str,
     },
     /// The file was written by a newer keyfob.
-    #[error("the store has format {found}, and this keyfob knows formats up to {known}; upgrade keyfob")]
+    #[error(
+        "the store has format {found}, and this keyfob knows formats up to {known}; upgrade keyfob"
+    )]
     NewerFormat {
         /// The file's format.
         found: u32,
@@ -491,7 +504,9 @@ pub enum StoreError {
     #[error("the pepper is not this store's; give the one that it was created with or changed to")]
     WrongPepper,
     /// A pepper was given, and the store has none.
-    #[error("a pepper was given, and the store has none; introduce it with `keyfob pepper set`, or open without")]
+    #[error(
+        "a pepper was given, and the store has none; introduce it with `keyfob pepper set`, or open without"
+    )]
     PepperNotExpected,
     /// Another process holds the store in a way that excludes this open.
     #[error("another process has the store open in a way that excludes this; close it there first")]
@@ -503,7 +518,9 @@ pub enum StoreError {
     #[error("the store is open for reading only; open it for writing to change it")]
     ReadOnly,
     /// The disk, or what is kept of it for revocations, is full.
-    #[error("no space left for this change; free some disk space (revoking, disabling and finishing a rotation still work)")]
+    #[error(
+        "no space left for this change; free some disk space (revoking, disabling and finishing a rotation still work)"
+    )]
     NoSpace,
     /// The file is damaged, or was altered by something other than keyfob.
     #[error("the store is corrupted: {0}; run `keyfob check`, and restore a backup")]
@@ -512,7 +529,9 @@ pub enum StoreError {
     #[error("another file stands at {} now, or none; open the store again", .0.display())]
     Replaced(PathBuf),
     /// The store's sequence is below the least that the caller accepts.
-    #[error("the store is at sequence {found}, below {least}, the least that was asked for: an older copy was put in its place")]
+    #[error(
+        "the store is at sequence {found}, below {least}, the least that was asked for: an older copy was put in its place"
+    )]
     RolledBack {
         /// The store's sequence.
         found: u64,
@@ -520,19 +539,25 @@ pub enum StoreError {
         least: u64,
     },
     /// The log no longer reaches back that far.
-    #[error("the log begins at sequence {first}; what came before was pruned, so start afresh from a listing")]
+    #[error(
+        "the log begins at sequence {first}; what came before was pruned, so start afresh from a listing"
+    )]
     Gone {
         /// The first sequence that the log still holds.
         first: u64,
     },
     /// The process was forked after the store was opened.
-    #[error("the process was forked after the store was opened; open the store in the child, after the fork")]
+    #[error(
+        "the process was forked after the store was opened; open the store in the child, after the fork"
+    )]
     Forked,
     /// The store was closed.
     #[error("the store was closed; open it again")]
     Closed,
     /// A commit failed in a way that leaves open whether it happened.
-    #[error("the commit failed and may or may not have happened ({0}); read the state before trying again")]
+    #[error(
+        "the commit failed and may or may not have happened ({0}); read the state before trying again"
+    )]
     OutcomeUnknown(String),
     /// The last writer crashed.
     #[error("the last writer crashed; open the store once for writing, then for reading only")]
@@ -691,7 +716,12 @@ mod tests {
     #[test]
     fn every_number_and_every_name_stands_once_and_in_order() {
         for pair in Code::ALL.windows(2) {
-            assert!(pair[0].number() < pair[1].number(), "{:?} {:?}", pair[0], pair[1]);
+            assert!(
+                pair[0].number() < pair[1].number(),
+                "{:?} {:?}",
+                pair[0],
+                pair[1]
+            );
         }
         let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
         names.sort_unstable();

@@ -1,0 +1,196 @@
+//! [`Digest`]: what is stored instead of a secret, and the only constant-time compare.
+//!
+//! The digest of a native secret is SHA-256 of the twelve bytes `keyfob/key/1` and the 43
+//! characters: 55 bytes, the most that fit one block of the hash beside its padding. A secret
+//! carries 256 bits, so that there is nothing for a slow hash to slow down.
+
+use std::fmt;
+use std::hint::black_box;
+
+use serde::{Deserialize, Serialize};
+use sha2::block_api::compress256;
+use sha2::{Digest as _, Sha256, Sha512};
+use zeroize::Zeroize;
+
+use crate::secret::SECRET_LEN;
+
+/// Says what is hashed, so that a digest made for another purpose never equals one of a key.
+const LABEL: &[u8; 12] = b"keyfob/key/1";
+const MESSAGE_LEN: usize = LABEL.len() + SECRET_LEN;
+const BLOCK_LEN: usize = 64;
+
+const _: () = assert!(
+    MESSAGE_LEN == 55,
+    "one byte and the eight of the length fill the block"
+);
+
+/// The block of every secret but for the secret's characters: label, end mark, length in bits.
+const TEMPLATE: [u8; BLOCK_LEN] = {
+    let mut block = [0; BLOCK_LEN];
+    let mut at = 0;
+    while at < LABEL.len() {
+        block[at] = LABEL[at];
+        at += 1;
+    }
+    block[MESSAGE_LEN] = 0x80;
+    let bits = (MESSAGE_LEN as u64 * 8).to_be_bytes();
+    (block[62], block[63]) = (bits[6], bits[7]);
+    block
+};
+
+/// The state in which SHA-256 starts (FIPS 180-4, 5.3.3).
+const START: [u32; 8] = [
+    0x6a09_e667,
+    0xbb67_ae85,
+    0x3c6e_f372,
+    0xa54f_f53a,
+    0x510e_527f,
+    0x9b05_688c,
+    0x1f83_d9ab,
+    0x5be0_cd19,
+];
+
+/// What is stored instead of a secret: 32 bytes from which the secret cannot be had again.
+///
+/// There is no `PartialEq`: digests are compared by [`ct_eq`](Self::ct_eq) alone.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct Digest([u8; 32]);
+
+impl Digest {
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Digest(bytes)
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// The digest of a secret of a native token.
+    ///
+    /// The block is padded by hand: the streaming interface costs a third more for its buffer.
+    #[inline]
+    pub(crate) fn of_secret(secret: &[u8; SECRET_LEN]) -> Self {
+        let mut block = TEMPLATE;
+        block[LABEL.len()..MESSAGE_LEN].copy_from_slice(secret);
+        let mut state = START;
+        compress256(&mut state, std::slice::from_ref(&block));
+        block.as_mut_slice().zeroize();
+        let mut digest = [0; 32];
+        for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
+            *bytes = word.to_be_bytes();
+        }
+        Digest(digest)
+    }
+
+    /// Whether both are the same, in a time that does not tell where they differ.
+    ///
+    /// The black box takes the sum of all differences, so that the compiler cannot leave it early.
+    #[inline]
+    pub(crate) fn ct_eq(&self, other: &Digest) -> bool {
+        let (one, two) = (self.0.as_chunks::<8>().0, other.0.as_chunks::<8>().0);
+        let mut differs = 0;
+        for (one, two) in one.iter().zip(two) {
+            differs |= u64::from_ne_bytes(*one) ^ u64::from_ne_bytes(*two);
+        }
+        black_box(differs) == 0
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(..)")
+    }
+}
+
+/// Whether both are the same, in a time that tells their lengths but not where they differ.
+pub(crate) fn ct_eq_bytes(one: &[u8], two: &[u8]) -> bool {
+    if one.len() != two.len() {
+        return false;
+    }
+    let mut differs = 0;
+    for (one, two) in one.iter().zip(two) {
+        differs = black_box(differs | (one ^ two));
+    }
+    differs == 0
+}
+
+/// SHA-256 of the parts one after the other, with nothing between them.
+pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// SHA-512 of the bytes.
+pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
+    Sha512::digest(bytes).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_digest_of_a_known_secret_is_known() {
+        let secret = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefg";
+        let known = "5abb2b76bab9a98370301e97fe1e8cb266be08bd0d466badd3ab28e14429702e";
+        assert_eq!(hex::encode(Digest::of_secret(secret).0), known);
+    }
+
+    #[test]
+    fn the_hashes_give_the_answers_of_fips_180_4() {
+        let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(hex::encode(sha256(&[b"a", b"", b"bc"])), known);
+        let known = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
+                     2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
+        assert_eq!(hex::encode(sha512(b"abc")), known);
+    }
+
+    #[test]
+    fn a_record_holds_a_digest_as_32_bytes_and_debug_shows_none() {
+        let digest = Digest([7; 32]);
+        assert_eq!(postcard::to_allocvec(&digest).unwrap(), [7; 32]);
+        assert_eq!(
+            postcard::from_bytes::<Digest>(&[7; 32]).unwrap().0,
+            digest.0
+        );
+        assert_eq!(format!("{digest:?}"), "Digest(..)");
+    }
+
+    #[test]
+    fn a_difference_in_any_one_bit_is_seen() {
+        let digest = Digest::of_secret(&[b'x'; 43]);
+        assert!(digest.ct_eq(&digest));
+        for bit in 0..256 {
+            let mut other = digest;
+            other.0[bit / 8] ^= 1 << (bit % 8);
+            assert!(!digest.ct_eq(&other), "bit {bit}");
+            assert!(!ct_eq_bytes(&digest.0, &other.0), "bit {bit}");
+        }
+        assert!(ct_eq_bytes(&[], &[]));
+        assert!(!ct_eq_bytes(b"a", b"ab"));
+    }
+
+    proptest! {
+        #[test]
+        fn one_block_by_hand_is_the_library_s_hash_of_label_and_secret(
+            one in any::<[u8; 32]>(), two in any::<[u8; 11]>(),
+        ) {
+            let mut secret = [0; 43];
+            secret[..32].copy_from_slice(&one);
+            secret[32..].copy_from_slice(&two);
+            let by_library = sha256(&[b"keyfob/key/1", &secret]);
+            prop_assert_eq!(Digest::of_secret(&secret).0, by_library);
+        }
+
+        #[test]
+        fn constant_time_equality_is_equality(one: [u8; 4], two: [u8; 4]) {
+            prop_assert_eq!(ct_eq_bytes(&one, &two), one == two);
+            prop_assert!(ct_eq_bytes(&one, &one));
+        }
+    }
+}
