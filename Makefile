@@ -1,0 +1,19 @@
+# Every target is one script; `make help` says what each does.
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint
+
+help: ## Say what there is to do
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: ## Build the command and watch it create, verify, rotate and revoke real keys
+	@cargo build --locked --release --package keyfob-cli
+	@KEYFOB_BIN="$$(scripts/target-dir)/release/keyfob" scripts/demo.sh
+
+test: ## Do all the set-up that the tests need, then run every test
+	@scripts/test
+
+bench: ## Measure (docs/benchmarks.md says what, and against what)
+	@cargo bench --locked --package keyfob-bench
+
+lint: ## Formatting, clippy, rustdoc, dependencies: warnings are errors
+	@scripts/lint

@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""The controls of the scripts: each check finds a fault that is planted for it.
+
+Run by scripts/test; by hand: python3 tests/scripts/test_checks.py
+"""
+
+import importlib.machinery
+import importlib.util
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+
+SCRIPTS = Path(__file__).resolve().parent.parent.parent / "scripts"
+sys.dont_write_bytecode = True
+
+
+def script(name: str):
+    loader = importlib.machinery.SourceFileLoader(name.replace("-", "_"), str(SCRIPTS / name))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
+    loader.exec_module(module)
+    return module
+
+
+class DemoNormalise(unittest.TestCase):
+    normalise = staticmethod(script("demo-normalise").normalise)
+
+    def test_two_runs_become_the_same_text_of_the_same_width(self):
+        line = "{} acme_live_…{} 2026-11-{} 0{}:36:46 hash {} seq 3"
+        one = line.format("02Xy7abcdEFGH1234x7Kq2", "4x7Kq2", 24, 2, "9f" * 32)
+        two = line.format("02Xz8abcdEFGH9999zzzzz", "9zzzzz", 25, 3, "0a" * 32)
+        self.assertEqual(self.normalise(one), self.normalise(two))
+        self.assertEqual(len(self.normalise(one)), len(one))
+
+    def test_a_key_and_its_hint_keep_one_number(self):
+        out = self.normalise("02Xy7abcdEFGH1234x7Kq2\n02Xz8abcdEFGH9999zzzzz\nacme_live_…9zzzzz\n")
+        self.assertEqual(out, "KEYID00000000000000001\nKEYID00000000000000002\nacme_live_…000002\n")
+
+    def test_what_the_store_says_is_left_alone(self):
+        said = "created key CI deploy, in 90 days, sequence 4, INSUFFICIENT_SCOPE (209), acme_live_\n"
+        self.assertEqual(self.normalise(said), said)
+
+
+class CheckDocs(unittest.TestCase):
+    docs = script("check-docs")
+
+    def faults(self, content: bytes) -> list[str]:
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "page.md").write_bytes(content)
+            (Path(folder) / "other.md").write_text("# One `heading`, here\n## Twice\n## Twice\n")
+            return self.docs.faults(Path(folder), "page.md")
+
+    def test_good_links_pass(self):
+        good = b"# Top\n[a](other.md) [b](other.md#one-heading-here) [c](#top) [d](other.md#twice-1) [e](https://example.org/x)\n`[no](link.md)`\n```\n[no](link.md)\n```\n[r]: other.md\n"
+        self.assertEqual(self.faults(good), [])
+
+    def test_each_fault_is_found(self):
+        for planted in (
+            b"[a](missing.md)",
+            b"[a](other.md#no-such-heading)",
+            b"[a](#nowhere)",
+            b"[r]: missing.md",
+            b"[a](../../../etc)",
+            b"\xff\xfe",
+            "zero\u200bwidth".encode(),
+            b"line\r\n",
+            b"see /" + b"home/someone/keyfob",
+        ):
+            self.assertEqual(len(self.faults(planted)), 1, planted)
+
+
+class CheckMsrv(unittest.TestCase):
+    msrv = script("check-msrv")
+
+    def faults(self, ours, theirs) -> list[str]:
+        return self.msrv.faults("1.90", {
+            "workspace_members": ["a"],
+            "packages": [
+                {"id": "a", "name": "a", "version": "1.0.0", "rust_version": ours},
+                {"id": "b", "name": "b", "version": "1.0.0", "rust_version": theirs},
+            ],
+        })
+
+    def test_older_equal_and_unstated_pass(self):
+        for theirs in ("1.56", "1.90.0", "1.90", None):
+            self.assertEqual(self.faults("1.90", theirs), [])
+
+    def test_each_fault_is_found(self):
+        self.assertEqual(len(self.faults("1.90", "1.90.1")), 1)
+        self.assertEqual(len(self.faults("1.90", "2.0")), 1)
+        self.assertEqual(len(self.faults(None, "1.56")), 1)
+        self.assertEqual(len(self.faults("1.85", None)), 1)
+
+
+class CheckDependencies(unittest.TestCase):
+    check = script("check-dependencies")
+
+    def test_a_row_counts_only_with_a_reason(self):
+        text = "| `redb` | core | the file |\n| `sha2` | core |  |\n`hex` is mentioned only\n"
+        self.assertEqual(self.check.justified(text), {"redb"})
+
+    def test_missing_and_stale_rows_are_found(self):
+        self.assertEqual(self.check.faults({"redb"}, {"redb"}), [])
+        self.assertEqual(len(self.check.faults({"redb", "hex"}, {"redb"})), 1)
+        self.assertEqual(len(self.check.faults({"redb"}, {"redb", "chrono"})), 1)
+
+    def test_crates_of_the_workspace_need_no_row(self):
+        metadata = {"workspace_members": ["a", "b"], "packages": [
+            {"id": "a", "name": "keyfob", "dependencies": [{"name": "redb"}]},
+            {"id": "b", "name": "keyfob-cli", "dependencies": [{"name": "keyfob"}, {"name": "clap"}]},
+        ]}
+        self.assertEqual(self.check.direct(metadata), {"redb", "clap"})
+
+
+class Parts(unittest.TestCase):
+    """scripts/parts.sh: what fails is counted and named, and does not stop the rest."""
+
+    def run_parts(self, body: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
+            ["bash", "-c", f"set -euo pipefail\n. '{SCRIPTS}/parts.sh'\n{body}\nfinish"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+
+    def test_sums_what_cargo_test_and_own_scripts_report(self):
+        done = self.run_parts(
+            "part a printf 'test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured\\ntest result: ok. 4 passed; 0 failed; 0 ignored\\n' || true\n"
+            "part b printf '5 passed, 0 failed\\n' || true\npart c true || true")
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (0, "13 passed, 0 failed"))
+
+    def test_a_failure_is_named_and_the_next_part_runs(self):
+        done = self.run_parts("part first false || true\npart second printf '2 passed, 0 failed\\n' || true")
+        lines = done.stdout.splitlines()
+        self.assertEqual((done.returncode, lines[-1]), (1, "2 passed, 1 failed"))
+        self.assertTrue(any(line.startswith("FAILED first") for line in lines))
+
+    def test_a_crash_after_passing_tests_is_a_failure(self):
+        done = self.run_parts("part a bash -c 'echo \"test result: ok. 3 passed; 0 failed; 0 ignored\"; exit 101' || true")
+        self.assertEqual((done.returncode, done.stdout.splitlines()[-1]), (1, "3 passed, 1 failed"))
+
+    def test_notes_of_inner_scripts_reach_the_summary(self):
+        done = self.run_parts("part a echo 'note: advisories were NOT checked' || true")
+        self.assertIn("note: advisories were NOT checked", done.stdout.split("== summary")[1])
+
+
+if __name__ == "__main__":
+    result = unittest.main(argv=sys.argv[:1], exit=False).result
+    failed = len(result.failures) + len(result.errors)
+    print(f"{result.testsRun - failed} passed, {failed} failed")
+    sys.exit(failed != 0)
