@@ -1,0 +1,156 @@
+//! What the store tells of a key: everything but its digests.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ipnet::IpNet;
+
+use crate::decision::effective_state;
+use crate::id::KeyId;
+use crate::key::{KeyRecord, KeyState, Revocation, StoredSecret};
+use crate::project::ProjectRecord;
+use crate::scope::ScopeSet;
+use crate::time::{Now, Timestamp};
+use crate::token::{Environment, Prefix, hint};
+
+/// When a secret was last used, and how often. What a process has not written yet is in its own
+/// answers, and not in those of others.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+#[non_exhaustive]
+pub struct SecretUse {
+    /// When a verification last succeeded; none where none did.
+    pub last_used_at: Option<Timestamp>,
+    /// How many did.
+    pub uses: u64,
+}
+
+/// The old secret of a key, while its grace runs.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct OldSecret {
+    /// Until when it stays good.
+    pub grace_expires_at: Timestamp,
+    /// Its own use: whether somebody still goes by it.
+    pub used: SecretUse,
+}
+
+/// What the store tells of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct KeyInfo {
+    /// Its id, in its tokens too; public.
+    pub id: KeyId,
+    /// What may be shown of its token: `acme_live_…x7Kq2B`.
+    pub hint: String,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// The name of the project that it is bound to.
+    pub project: Option<String>,
+    /// Its environment.
+    pub environment: Environment,
+    /// Whom it belongs to.
+    pub owner: Option<String>,
+    /// What it is now, its project included.
+    pub state: KeyState,
+    /// When it was created, or imported.
+    pub created_at: Timestamp,
+    /// When it was last changed.
+    pub updated_at: Timestamp,
+    /// When it expires; never where there is none.
+    pub expires_at: Option<Timestamp>,
+    /// From when on it is good.
+    pub not_before: Option<Timestamp>,
+    /// The caller's own pairs.
+    pub metadata: BTreeMap<String, String>,
+    /// Labels.
+    pub tags: BTreeSet<String>,
+    /// The only addresses that it is good from; empty means any.
+    pub ip_list: Vec<IpNet>,
+    /// When and why it was revoked.
+    pub revocation: Option<Revocation>,
+    /// When its current secret was made.
+    pub rotated_at: Timestamp,
+    /// After how many seconds since then it should be rotated.
+    pub rotation_due_after: Option<i64>,
+    /// When that is.
+    pub rotation_due_at: Option<Timestamp>,
+    /// The use of its current secret.
+    pub used: SecretUse,
+    /// The old secret, while its grace runs.
+    pub old_secret: Option<OldSecret>,
+    /// Whether its current secret was issued elsewhere and imported.
+    pub imported: bool,
+    /// The sequence of the last event on it.
+    pub sequence: u64,
+}
+
+impl KeyInfo {
+    /// When any of its secrets was last used.
+    pub fn last_used_at(&self) -> Option<Timestamp> {
+        self.used
+            .last_used_at
+            .max(self.old_secret.and_then(|old| old.used.last_used_at))
+    }
+
+    pub(crate) fn of(
+        id: KeyId,
+        record: KeyRecord,
+        project: Option<&ProjectRecord>,
+        prefix: &Prefix,
+        used: impl Fn(u32) -> SecretUse,
+        now: Now,
+    ) -> Self {
+        let state = effective_state(&record, project, now);
+        let old_secret = record.running_grace(now).map(|previous| OldSecret {
+            grace_expires_at: previous.grace_expires_at,
+            used: used(previous.slot.generation),
+        });
+        let rotation_due_at = record.rotation_due_at();
+        let KeyRecord {
+            sequence,
+            name,
+            scopes,
+            project: _,
+            environment,
+            owner,
+            created_at,
+            updated_at,
+            expires_at,
+            not_before,
+            metadata,
+            tags,
+            ip_list,
+            rotation_due_after,
+            enabled: _,
+            revocation,
+            current,
+            previous: _,
+        } = record;
+        KeyInfo {
+            id,
+            hint: hint(prefix, &environment, id),
+            name,
+            scopes,
+            project: project.map(|project| project.name.clone()),
+            environment,
+            owner,
+            state,
+            created_at,
+            updated_at,
+            expires_at,
+            not_before,
+            metadata,
+            tags,
+            ip_list,
+            revocation,
+            rotated_at: current.created_at,
+            rotation_due_after,
+            rotation_due_at,
+            used: used(current.generation),
+            old_secret,
+            imported: matches!(current.secret, StoredSecret::Foreign(_)),
+            sequence,
+        }
+    }
+}

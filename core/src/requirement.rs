@@ -1,0 +1,185 @@
+//! What a caller demands of a token, compiled once and used for every request.
+
+use std::net::IpAddr;
+
+use crate::error::Misuse;
+use crate::key::check_text;
+use crate::limits;
+use crate::project::check_project_name;
+use crate::scope::{Scope, ScopeSet};
+use crate::token::Environment;
+
+/// Which project a token must be good in.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub(crate) enum ProjectRule {
+    /// None is stated: only a key without a project is good.
+    #[default]
+    NotStated,
+    /// Any will do.
+    Any,
+    /// This one.
+    Named(String),
+}
+
+/// Which environment a token must be of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(crate) enum EnvironmentRule {
+    Any,
+    Exactly(Environment),
+}
+
+/// What a token must be good for. What it does not state is not granted: without a project only a
+/// key without a project is good, and the environment is `live`.
+///
+/// Cheap to share between threads; build it once and use it for every request, adding the address
+/// with [`Requirement::ip`] where keys may have IP lists.
+///
+/// ```
+/// use keyfob::Requirement;
+/// let requirement = Requirement::new().scopes(["orders:read"])?.project("shop")?;
+/// # Ok::<(), keyfob::Misuse>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Requirement {
+    pub(crate) all: Vec<Scope>,
+    pub(crate) any: Vec<Scope>,
+    pub(crate) project: ProjectRule,
+    pub(crate) environment: EnvironmentRule,
+    pub(crate) owner: Option<String>,
+    pub(crate) ip: Option<IpAddr>,
+}
+
+impl Default for Requirement {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn literal_scopes<I, S>(scopes: I) -> Result<Vec<Scope>, Misuse>
+where
+    I: IntoIterator<Item = S>,
+    S: AsRef<str>,
+{
+    let set = ScopeSet::parse(scopes)?;
+    let list: Vec<Scope> = set.iter().cloned().collect();
+    match list.iter().find(|scope| scope.is_pattern()) {
+        Some(pattern) => Err(Misuse::InvalidScope {
+            scope: pattern.to_string(),
+            why: "a requirement names what is needed and holds no '*'",
+        }),
+        None => Ok(list),
+    }
+}
+
+impl Requirement {
+    /// Requires a live key without a project, and no scope; every other check runs.
+    pub fn new() -> Self {
+        Requirement {
+            all: Vec::new(),
+            any: Vec::new(),
+            project: ProjectRule::NotStated,
+            environment: EnvironmentRule::Exactly(Environment::live()),
+            owner: None,
+            ip: None,
+        }
+    }
+
+    /// Requires all of these scopes.
+    ///
+    /// # Errors
+    /// A scope that does not parse or holds `*`, or more than 64.
+    pub fn scopes<I, S>(mut self, scopes: I) -> Result<Self, Misuse>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        self.all = literal_scopes(scopes)?;
+        Ok(self)
+    }
+
+    /// Requires at least one of these scopes, beside those that [`Requirement::scopes`] requires.
+    ///
+    /// # Errors
+    /// An empty list, a scope that does not parse or holds `*`, or more than 64.
+    pub fn any_scopes<I, S>(mut self, scopes: I) -> Result<Self, Misuse>
+    where
+        I: IntoIterator<Item = S>,
+        S: AsRef<str>,
+    {
+        self.any = literal_scopes(scopes)?;
+        if self.any.is_empty() {
+            return Err(Misuse::EmptyRequirement);
+        }
+        Ok(self)
+    }
+
+    /// States the project, by name: its tokens are good, and keys without a project.
+    ///
+    /// # Errors
+    /// A name that no project can have.
+    pub fn project(mut self, name: &str) -> Result<Self, Misuse> {
+        check_project_name(name)?;
+        self.project = ProjectRule::Named(name.to_owned());
+        Ok(self)
+    }
+
+    /// Accepts the tokens of any project.
+    #[must_use]
+    pub fn any_project(mut self) -> Self {
+        self.project = ProjectRule::Any;
+        self
+    }
+
+    /// Requires this environment instead of `live`.
+    #[must_use]
+    pub fn environment(mut self, environment: Environment) -> Self {
+        self.environment = EnvironmentRule::Exactly(environment);
+        self
+    }
+
+    /// Accepts any environment.
+    #[must_use]
+    pub fn any_environment(mut self) -> Self {
+        self.environment = EnvironmentRule::Any;
+        self
+    }
+
+    /// Requires this owner.
+    ///
+    /// # Errors
+    /// An owner that no key can have.
+    pub fn owner(mut self, owner: &str) -> Result<Self, Misuse> {
+        check_text("owner (bytes)", owner, 1, limits::OWNER_BYTES)?;
+        self.owner = Some(owner.to_owned());
+        Ok(self)
+    }
+
+    /// States the address that the token came from. It must be the peer's own, not what a header
+    /// claims. IPv4-mapped IPv6 counts as IPv4.
+    #[must_use]
+    pub fn ip(mut self, address: IpAddr) -> Self {
+        self.ip = Some(address);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_of_an_empty_list_is_misuse_and_all_of_it_requires_nothing() {
+        let none: [&str; 0] = [];
+        assert_eq!(
+            Requirement::new().any_scopes(none),
+            Err(Misuse::EmptyRequirement)
+        );
+        assert_eq!(Requirement::new().scopes(none).unwrap(), Requirement::new());
+    }
+
+    #[test]
+    fn a_requirement_holds_no_star() {
+        assert!(Requirement::new().scopes(["a:*"]).is_err());
+        assert!(Requirement::new().any_scopes(["*"]).is_err());
+    }
+}
