@@ -1,0 +1,373 @@
+//! Records to bytes and back. A row is read only as it was written: the version byte is known, the
+//! tag is right before anything is decoded, the size is capped, and no bytes are left over.
+//!
+//! Records are postcard, a published and stable wire format; see `docs/FORMAT.md`.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::disk::schema::{ROW_VERSION, Sealed};
+use crate::error::StoreError;
+use crate::event::EventRecord;
+use crate::limits;
+use crate::tag::{FullTag, Generation, Keyring, TAG_BYTES};
+
+/// Version, generation.
+const HEAD: usize = 2;
+
+fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    let bytes = postcard::to_allocvec(record)
+        .map_err(|_| StoreError::Internal("a record does not encode".into()))?;
+    if bytes.len() > limits::RECORD_BYTES {
+        return Err(StoreError::Internal(
+            "a record is longer than its fields admit".into(),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    if bytes.len() > limits::RECORD_BYTES {
+        return Err(StoreError::Corrupted(format!(
+            "a row of {what} is too long"
+        )));
+    }
+    match postcard::take_from_bytes(bytes) {
+        Ok((record, [])) => Ok(record),
+        _ => Err(StoreError::Corrupted(format!(
+            "a row of {what} does not decode"
+        ))),
+    }
+}
+
+impl Sealed {
+    fn name(self) -> &'static str {
+        match self {
+            Sealed::MetaStore | Sealed::MetaState => "meta",
+            Sealed::Keys => "keys",
+            Sealed::Projects => "projects",
+            Sealed::Digests => "digests",
+            Sealed::Tombstones => "tombstones",
+        }
+    }
+
+    /// Encodes a record under the newest generation, with its tag.
+    pub(crate) fn seal<T: Serialize>(
+        self,
+        ring: &Keyring,
+        row_key: &[u8],
+        record: &T,
+    ) -> Result<(Vec<u8>, FullTag), StoreError> {
+        let body = encode(record)?;
+        let head = [ROW_VERSION, ring.newest().0];
+        let tag = ring.tag(ring.newest(), self as u8, row_key, &head, &body);
+        let mut row = Vec::with_capacity(HEAD + TAG_BYTES + body.len());
+        row.extend_from_slice(&head);
+        row.extend_from_slice(&tag.truncated());
+        row.extend_from_slice(&body);
+        Ok((row, tag))
+    }
+
+    /// The whole tag of a row, if the one it carries is right.
+    pub(crate) fn authenticate(
+        self,
+        ring: &Keyring,
+        row_key: &[u8],
+        row: &[u8],
+    ) -> Result<FullTag, StoreError> {
+        let corrupted =
+            |why: &str| StoreError::Corrupted(format!("a row of {} {why}", self.name()));
+        if row.len() < HEAD + TAG_BYTES {
+            return Err(corrupted("is cut short"));
+        }
+        let (head, rest) = row.split_at(HEAD);
+        let (carried, body) = rest.split_at(TAG_BYTES);
+        if head[0] != ROW_VERSION {
+            return Err(corrupted("has an unknown version"));
+        }
+        let generation = Generation(head[1]);
+        if !ring.accepts(generation) {
+            // A later generation is one that began after this process opened the store.
+            return Err(if generation > ring.newest() {
+                StoreError::PepperRequired
+            } else {
+                corrupted("is under a pepper that the store no longer accepts")
+            });
+        }
+        let tag = ring.tag(generation, self as u8, row_key, head, body);
+        if tag.matches(carried) {
+            Ok(tag)
+        } else {
+            Err(corrupted("does not have the right tag"))
+        }
+    }
+
+    /// Decodes a row whose tag is right.
+    pub(crate) fn unseal<T: DeserializeOwned>(
+        self,
+        ring: &Keyring,
+        row_key: &[u8],
+        row: &[u8],
+    ) -> Result<(T, FullTag), StoreError> {
+        let tag = self.authenticate(ring, row_key, row)?;
+        Ok((decode(&row[HEAD + TAG_BYTES..], self.name())?, tag))
+    }
+
+    /// Decodes a row whose tag is right, and refuses one that would not be written the same.
+    pub(crate) fn unseal_canonical<T: Serialize + DeserializeOwned>(
+        self,
+        ring: &Keyring,
+        row_key: &[u8],
+        row: &[u8],
+    ) -> Result<(T, FullTag), StoreError> {
+        let (record, tag) = self.unseal::<T>(ring, row_key, row)?;
+        if encode(&record)? != row[HEAD + TAG_BYTES..] {
+            return Err(StoreError::Corrupted(format!(
+                "a row of {} is not as keyfob writes it",
+                self.name()
+            )));
+        }
+        Ok((record, tag))
+    }
+}
+
+const HASH_BYTES: usize = 32;
+
+/// An event as a row, and its hash, chained to the one before.
+pub(crate) fn encode_event(
+    ring: &Keyring,
+    previous_hash: &[u8; 32],
+    sequence: u64,
+    event: &EventRecord,
+) -> Result<(Vec<u8>, [u8; 32]), StoreError> {
+    let body = encode(event)?;
+    Ok(event_row(
+        ring,
+        ring.newest(),
+        previous_hash,
+        sequence,
+        &body,
+    ))
+}
+
+fn event_row(
+    ring: &Keyring,
+    generation: Generation,
+    previous_hash: &[u8; 32],
+    sequence: u64,
+    body: &[u8],
+) -> (Vec<u8>, [u8; 32]) {
+    let hash = ring.chain(generation, previous_hash, sequence, body);
+    let mut row = Vec::with_capacity(HEAD + HASH_BYTES + body.len());
+    row.extend_from_slice(&[ROW_VERSION, generation.0]);
+    row.extend_from_slice(&hash);
+    row.extend_from_slice(body);
+    (row, hash)
+}
+
+struct EventRow<'a> {
+    generation: Generation,
+    hash: [u8; 32],
+    body: &'a [u8],
+}
+
+fn split_event(row: &[u8]) -> Result<EventRow<'_>, StoreError> {
+    let corrupted = |why| StoreError::Corrupted(format!("an event {why}"));
+    if row.len() < HEAD + HASH_BYTES {
+        return Err(corrupted("is cut short"));
+    }
+    if row[0] != ROW_VERSION {
+        return Err(corrupted("has an unknown version"));
+    }
+    let mut hash = [0; HASH_BYTES];
+    hash.copy_from_slice(&row[HEAD..HEAD + HASH_BYTES]);
+    Ok(EventRow {
+        generation: Generation(row[1]),
+        hash,
+        body: &row[HEAD + HASH_BYTES..],
+    })
+}
+
+/// An event and the hash that its row carries; whether the hash is right is for the chain to say.
+pub(crate) fn decode_event(row: &[u8]) -> Result<(EventRecord, [u8; 32]), StoreError> {
+    let EventRow {
+        generation: _,
+        hash,
+        body,
+    } = split_event(row)?;
+    Ok((decode(body, "events")?, hash))
+}
+
+/// The hash of an event, if it follows from the one before.
+pub(crate) fn check_event(
+    ring: &Keyring,
+    previous_hash: &[u8; 32],
+    sequence: u64,
+    row: &[u8],
+) -> Result<[u8; 32], StoreError> {
+    let EventRow {
+        generation,
+        hash,
+        body,
+    } = split_event(row)?;
+    if !ring.accepts(generation) {
+        return Err(if generation > ring.newest() {
+            StoreError::PepperRequired
+        } else {
+            StoreError::Corrupted(format!("event {sequence} is under a pepper of the past"))
+        });
+    }
+    if ring.chain(generation, previous_hash, sequence, body) == hash {
+        Ok(hash)
+    } else {
+        Err(StoreError::Corrupted(format!(
+            "event {sequence} does not follow from the one before"
+        )))
+    }
+}
+
+/// The same event under the newest generation, building on another hash.
+pub(crate) fn rechain_event(
+    ring: &Keyring,
+    previous_hash: &[u8; 32],
+    sequence: u64,
+    row: &[u8],
+) -> Result<(Vec<u8>, [u8; 32]), StoreError> {
+    let event = split_event(row)?;
+    Ok(event_row(
+        ring,
+        ring.newest(),
+        previous_hash,
+        sequence,
+        event.body,
+    ))
+}
+
+/// A record without a tag: one that grants nothing.
+pub(crate) fn encode_plain<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
+    encode(record)
+}
+
+/// A record without a tag: one that grants nothing.
+pub(crate) fn decode_plain<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+    decode(bytes, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{EventKind, Subject};
+    use crate::project::{NewProject, ProjectRecord};
+    use crate::scope::ScopeSet;
+    use crate::secret::Pepper;
+    use crate::time::Timestamp;
+    use proptest::prelude::*;
+
+    fn ring(pepper: Option<[u8; 32]>) -> Keyring {
+        let mut ring = Keyring::new([1; 16]);
+        ring.accept(Generation(1), pepper.map(Pepper::new).as_ref());
+        ring
+    }
+
+    fn project() -> ProjectRecord {
+        let mut new = NewProject::new("shop");
+        new.scopes = ScopeSet::parse(["orders:*", "stock:read"]).unwrap();
+        new.owner = Some("acct_1".into());
+        ProjectRecord::create(&new, Timestamp::from_unix(1_800_000_000))
+            .unwrap()
+            .0
+    }
+
+    #[test]
+    fn every_truncation_and_every_flipped_bit_of_a_row_is_refused() {
+        for pepper in [None, Some([9; 32])] {
+            let ring = ring(pepper);
+            let (row, _) = Sealed::Projects.seal(&ring, b"id", &project()).unwrap();
+            let read = |row: &[u8]| Sealed::Projects.unseal::<ProjectRecord>(&ring, b"id", row);
+            assert_eq!(read(&row).unwrap().0, project());
+            for length in 0..row.len() {
+                assert!(read(&row[..length]).is_err(), "truncated to {length}");
+            }
+            for bit in 0..row.len() * 8 {
+                let mut damaged = row.clone();
+                damaged[bit / 8] ^= 1 << (bit % 8);
+                assert!(read(&damaged).is_err(), "bit {bit}");
+            }
+            let mut longer = row.clone();
+            longer.push(0);
+            assert!(read(&longer).is_err());
+        }
+    }
+
+    #[test]
+    fn a_row_moved_to_another_key_or_table_is_refused() {
+        let ring = ring(None);
+        let (row, _) = Sealed::Projects.seal(&ring, b"id", &project()).unwrap();
+        assert!(Sealed::Projects.authenticate(&ring, b"ie", &row).is_err());
+        assert!(Sealed::Keys.authenticate(&ring, b"id", &row).is_err());
+    }
+
+    #[test]
+    fn a_row_of_a_later_generation_asks_for_the_pepper_and_one_of_the_past_is_corrupted() {
+        let old = ring(None);
+        let mut new = Keyring::new([1; 16]);
+        new.accept(Generation(2), Some(&Pepper::new([5; 32])));
+        let (row, _) = Sealed::Projects.seal(&new, b"id", &project()).unwrap();
+        let under_old = Sealed::Projects.authenticate(&old, b"id", &row);
+        assert!(matches!(under_old, Err(StoreError::PepperRequired)));
+        let (row, _) = Sealed::Projects.seal(&old, b"id", &project()).unwrap();
+        let under_new = Sealed::Projects.authenticate(&new, b"id", &row);
+        assert!(matches!(under_new, Err(StoreError::Corrupted(_))));
+    }
+
+    #[test]
+    fn bytes_left_over_inside_a_right_tag_are_refused() {
+        let ring = ring(None);
+        let mut body = encode(&project()).unwrap();
+        body.push(0);
+        let tag = ring.tag(
+            Generation(1),
+            Sealed::Projects as u8,
+            b"id",
+            &[ROW_VERSION, 1],
+            &body,
+        );
+        let row = [&[ROW_VERSION, 1][..], &tag.truncated(), &body].concat();
+        assert!(Sealed::Projects.authenticate(&ring, b"id", &row).is_ok());
+        assert!(
+            Sealed::Projects
+                .unseal::<ProjectRecord>(&ring, b"id", &row)
+                .is_err()
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn random_bytes_never_panic_and_never_decode(row in proptest::collection::vec(any::<u8>(), 0..400)) {
+            let ring = ring(None);
+            prop_assert!(Sealed::Keys.unseal::<crate::key::KeyRecord>(&ring, b"id", &row).is_err());
+            let _ = decode::<crate::key::KeyRecord>(&row, "keys");
+            let _ = decode_event(&row);
+        }
+
+        #[test]
+        fn an_event_follows_only_from_the_hash_and_the_place_it_was_made_for(
+            actor in "[a-z]{0,20}", sequence in 1u64..1_000_000, flip in 0usize..256
+        ) {
+            let ring = ring(Some([2; 32]));
+            let event = EventRecord {
+                at_ms: 1, actor, subject: Subject::Store, previous: 0,
+                kind: EventKind::StoreCreated,
+            };
+            let (row, hash) = encode_event(&ring, &[4; 32], sequence, &event).unwrap();
+            prop_assert_eq!(check_event(&ring, &[4; 32], sequence, &row).unwrap(), hash);
+            prop_assert_eq!(decode_event(&row).unwrap(), (event, hash));
+            prop_assert!(check_event(&ring, &[5; 32], sequence, &row).is_err());
+            prop_assert!(check_event(&ring, &[4; 32], sequence + 1, &row).is_err());
+            let mut damaged = row.clone();
+            let bit = flip % (row.len() * 8);
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            prop_assert!(check_event(&ring, &[4; 32], sequence, &damaged).is_err());
+        }
+    }
+}

@@ -1,0 +1,604 @@
+//! Lookups in a snapshot. Every row that could grant something is authenticated before it is
+//! decoded; an index is only a way to a record, and the record has the last word.
+
+use std::ops::{Bound, RangeBounds};
+
+use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
+
+use crate::disk::codec::{decode_event, decode_plain};
+use crate::disk::schema::{
+    DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
+    KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
+    RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE, Usage, from_sortable, owner_index,
+    project_index, sortable, usage_key,
+};
+use crate::disk::{storage_error, table_error};
+use crate::error::StoreError;
+use crate::event::Event;
+use crate::foreign::ForeignSecret;
+use crate::id::{KeyId, ProjectId};
+use crate::key::KeyRecord;
+use crate::project::ProjectRecord;
+use crate::secret::Pepper;
+use crate::tag::{Keyring, pepper_check};
+use crate::time::Timestamp;
+
+/// The peppers that were given at open: the current one and those of the past.
+#[derive(Debug, Default)]
+pub(crate) struct Peppers {
+    pub(crate) current: Option<Pepper>,
+    pub(crate) retired: Vec<Pepper>,
+}
+
+impl Peppers {
+    fn retired_matching(&self, check: [u8; 16], store_id: [u8; 16]) -> Option<&Pepper> {
+        self.retired
+            .iter()
+            .chain(&self.current)
+            .find(|pepper| pepper_check(pepper, store_id) == check)
+    }
+}
+
+type Bytes = &'static [u8];
+
+/// Reads the identity of a store and the keys that its rows are read with.
+pub(crate) fn identify(
+    transaction: &ReadTransaction,
+    path: &std::path::Path,
+    peppers: &Peppers,
+) -> Result<(Identity, Keyring), StoreError> {
+    let not_a_store = || StoreError::NotAStore {
+        path: path.into(),
+        why: "it is another program's redb file",
+    };
+    let meta = transaction.open_table(META).map_err(|e| match e {
+        redb::TableError::Storage(e) => storage_error(e),
+        _ => not_a_store(),
+    })?;
+    let row = |name| meta.get(name).map_err(storage_error);
+    let format = row(META_FORMAT)?.ok_or_else(not_a_store)?;
+    let format = <[u8; 4]>::try_from(format.value())
+        .map(u32::from_le_bytes)
+        .map_err(|_| StoreError::Corrupted("the format number is not one".into()))?;
+    if format > FORMAT_VERSION {
+        return Err(StoreError::NewerFormat {
+            found: format,
+            known: FORMAT_VERSION,
+        });
+    }
+    if format == 0 {
+        return Err(StoreError::Corrupted("the format number is not one".into()));
+    }
+    let row = row(META_STORE)?.ok_or_else(not_a_store)?;
+    // Believed only as far as choosing the keys goes; then its tag is checked under them.
+    let claimed: Identity = row
+        .value()
+        .get(18..)
+        .ok_or_else(|| StoreError::Corrupted("the store's own row is cut short".into()))
+        .and_then(|body| decode_plain(body, "meta"))?;
+    let ring = keyring(&claimed, peppers)?;
+    let (identity, _) =
+        Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), row.value())?;
+    Ok((identity, ring))
+}
+
+/// The keys that the rows of a store are read with, from the peppers that were given.
+pub(crate) fn keyring(identity: &Identity, peppers: &Peppers) -> Result<Keyring, StoreError> {
+    let mut ring = Keyring::new(identity.store_id);
+    let state = &identity.pepper;
+    if let Some((from, check)) = state.changing_from {
+        let pepper = match check {
+            None => None,
+            Some(check) => Some(
+                peppers
+                    .retired_matching(check, identity.store_id)
+                    .ok_or(StoreError::PepperRequired)?,
+            ),
+        };
+        ring.accept(from, pepper);
+    }
+    match (state.check, &peppers.current) {
+        (None, None) => ring.accept(state.current, None),
+        (None, Some(_)) if state.changing_from.is_some() => ring.accept(state.current, None),
+        (None, Some(_)) => return Err(StoreError::PepperNotExpected),
+        (Some(_), None) => return Err(StoreError::PepperRequired),
+        (Some(check), Some(pepper)) if pepper_check(pepper, identity.store_id) == check => {
+            ring.accept(state.current, Some(pepper));
+        }
+        (Some(_), Some(_)) => return Err(StoreError::WrongPepper),
+    }
+    Ok(ring)
+}
+
+/// A snapshot, and the keys that its rows are read with.
+pub(crate) struct Reader<'a> {
+    transaction: &'a ReadTransaction,
+    ring: &'a Keyring,
+}
+
+pub(crate) fn state_of(
+    meta: &impl ReadableTable<&'static str, Bytes>,
+    ring: &Keyring,
+) -> Result<State, StoreError> {
+    let row = meta
+        .get(META_STATE)
+        .map_err(storage_error)?
+        .ok_or_else(|| StoreError::Corrupted("the state row is missing".into()))?;
+    Ok(Sealed::MetaState
+        .unseal(ring, META_STATE.as_bytes(), row.value())?
+        .0)
+}
+
+pub(crate) fn key_of(
+    keys: &impl ReadableTable<&'static [u8; 16], Bytes>,
+    ring: &Keyring,
+    id: KeyId,
+) -> Result<Option<KeyRecord>, StoreError> {
+    let row = keys.get(id.as_bytes()).map_err(storage_error)?;
+    row.map(|row| Ok(Sealed::Keys.unseal(ring, id.as_bytes(), row.value())?.0))
+        .transpose()
+}
+
+pub(crate) fn project_of(
+    projects: &impl ReadableTable<&'static [u8; 16], Bytes>,
+    ring: &Keyring,
+    id: ProjectId,
+) -> Result<Option<ProjectRecord>, StoreError> {
+    let row = projects.get(id.as_bytes()).map_err(storage_error)?;
+    row.map(|row| Ok(Sealed::Projects.unseal(ring, id.as_bytes(), row.value())?.0))
+        .transpose()
+}
+
+/// The project of a name. The record must say the same name and that it exists: the index alone
+/// carries no tag.
+pub(crate) fn project_named(
+    names: &impl ReadableTable<&'static str, &'static [u8; 16]>,
+    projects: &impl ReadableTable<&'static [u8; 16], Bytes>,
+    ring: &Keyring,
+    name: &str,
+) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+    let Some(id) = names.get(name).map_err(storage_error)? else {
+        return Ok(None);
+    };
+    let id = ProjectId::from_bytes(*id.value());
+    match project_of(projects, ring, id)? {
+        Some(record) if record.name == name && record.deleted_at.is_none() => {
+            Ok(Some((id, record)))
+        }
+        _ => Err(StoreError::Corrupted(
+            "the index of project names contradicts a project".into(),
+        )),
+    }
+}
+
+pub(crate) fn digest_of(
+    digests: &impl ReadableTable<&'static [u8; 32], Bytes>,
+    ring: &Keyring,
+    secret: &ForeignSecret,
+) -> Result<Option<KeyId>, StoreError> {
+    // While a pepper is being changed a row may still stand where the old one put it.
+    for generation in ring.generations().rev() {
+        let index = ring.digest_index(generation, secret.scheme as u8, &secret.digest);
+        if let Some(row) = digests.get(&index).map_err(storage_error)? {
+            let (found, _) = Sealed::Digests.unseal::<DigestRow>(ring, &index, row.value())?;
+            return Ok(Some(found.key_id));
+        }
+    }
+    Ok(None)
+}
+
+fn usage_row(bytes: Option<redb::AccessGuard<'_, &'static [u8; 16]>>) -> Usage {
+    bytes.map_or_else(Usage::default, |row| Usage::from_bytes(row.value()))
+}
+
+/// The number of a row of an index that ends in a key id.
+fn id_at_end(bytes: &[u8]) -> Result<KeyId, StoreError> {
+    bytes
+        .len()
+        .checked_sub(16)
+        .and_then(|at| <[u8; 16]>::try_from(&bytes[at..]).ok())
+        .map(KeyId::from_bytes)
+        .ok_or_else(|| StoreError::Corrupted("a row of an index is cut short".into()))
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(transaction: &'a ReadTransaction, ring: &'a Keyring) -> Self {
+        Reader { transaction, ring }
+    }
+
+    fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+    ) -> Result<redb::ReadOnlyTable<K, V>, StoreError> {
+        self.transaction.open_table(definition).map_err(table_error)
+    }
+
+    pub(crate) fn ring(&self) -> &Keyring {
+        self.ring
+    }
+
+    pub(crate) fn state(&self) -> Result<State, StoreError> {
+        state_of(&self.table(META)?, self.ring)
+    }
+
+    pub(crate) fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        key_of(&self.table(KEYS)?, self.ring, id)
+    }
+
+    pub(crate) fn project(&self, id: ProjectId) -> Result<Option<ProjectRecord>, StoreError> {
+        project_of(&self.table(PROJECTS)?, self.ring, id)
+    }
+
+    /// The project of a key, which is there as long as the key is.
+    pub(crate) fn project_of_key(
+        &self,
+        record: &KeyRecord,
+    ) -> Result<Option<ProjectRecord>, StoreError> {
+        let Some(id) = record.project else {
+            return Ok(None);
+        };
+        match self.project(id)? {
+            Some(project) => Ok(Some(project)),
+            None => Err(StoreError::Corrupted(format!(
+                "project {id} of a key is missing"
+            ))),
+        }
+    }
+
+    pub(crate) fn project_named(
+        &self,
+        name: &str,
+    ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+        project_named(
+            &self.table(PROJECT_NAMES)?,
+            &self.table(PROJECTS)?,
+            self.ring,
+            name,
+        )
+    }
+
+    pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
+        digest_of(&self.table(DIGESTS)?, self.ring, secret)
+    }
+
+    pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
+        let table = self.table(REQUESTS)?;
+        let row = table.get(request).map_err(storage_error)?;
+        row.map(|row| decode_plain(row.value(), "requests"))
+            .transpose()
+    }
+
+    pub(crate) fn tombstone(&self, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
+        let table = self.table(TOMBSTONES)?;
+        let row = table.get(id.as_bytes()).map_err(storage_error)?;
+        row.map(|row| {
+            Ok(Sealed::Tombstones
+                .unseal(self.ring, id.as_bytes(), row.value())?
+                .0)
+        })
+        .transpose()
+    }
+
+    pub(crate) fn usage(&self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
+        let table = self.table(USAGE)?;
+        let row = table
+            .get(&usage_key(id.as_bytes(), generation))
+            .map_err(storage_error)?;
+        Ok(usage_row(row))
+    }
+
+    /// Projects in the order of their names, those that exist.
+    pub(crate) fn projects(&self) -> Result<Vec<(ProjectId, ProjectRecord)>, StoreError> {
+        let (names, projects) = (self.table(PROJECT_NAMES)?, self.table(PROJECTS)?);
+        let mut out = Vec::new();
+        for row in names.iter().map_err(storage_error)? {
+            let (name, _) = row.map_err(storage_error)?;
+            out.extend(project_named(&names, &projects, self.ring, name.value())?);
+        }
+        Ok(out)
+    }
+
+    /// At most so many key ids of the key table from a place on, in order or in reverse.
+    pub(crate) fn ids(
+        &self,
+        after: Option<KeyId>,
+        reverse: bool,
+        most: usize,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let table = self.table(KEYS)?;
+        let (low, high) = beyond(after.map(|id| *id.as_bytes()), [0; 16], [0xff; 16], reverse);
+        let range = table
+            .range::<&[u8; 16]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, reverse, most, |key, _| Ok(KeyId::from_bytes(*key)))
+    }
+
+    /// At most so many keys from a place on, in order or in reverse.
+    pub(crate) fn keys(
+        &self,
+        after: Option<KeyId>,
+        reverse: bool,
+        most: usize,
+    ) -> Result<Vec<(KeyId, KeyRecord)>, StoreError> {
+        let table = self.table(KEYS)?;
+        let (low, high) = beyond(after.map(|id| *id.as_bytes()), [0; 16], [0xff; 16], reverse);
+        let range = table
+            .range::<&[u8; 16]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, reverse, most, |key: &[u8; 16], row: &[u8]| {
+            let id = KeyId::from_bytes(*key);
+            Ok((id, Sealed::Keys.unseal(self.ring, key, row)?.0))
+        })
+    }
+
+    /// At most so many keys of a project from a place on. By the index.
+    pub(crate) fn ids_of_project(
+        &self,
+        project: ProjectId,
+        after: Option<KeyId>,
+        reverse: bool,
+        most: usize,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let table = self.table(KEYS_BY_PROJECT)?;
+        let edge = |key: &[u8; 16]| project_index(project.as_bytes(), key);
+        let after = after.map(|id| edge(id.as_bytes()));
+        let (low, high) = beyond(after, edge(&[0; 16]), edge(&[0xff; 16]), reverse);
+        let range = table
+            .range::<&[u8; 32]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, reverse, most, |key: &[u8; 32], ()| id_at_end(key))
+    }
+
+    /// At most so many keys of an owner from a place on. By the index.
+    pub(crate) fn ids_of_owner(
+        &self,
+        owner: &str,
+        after: Option<KeyId>,
+        reverse: bool,
+        most: usize,
+    ) -> Result<Vec<KeyId>, StoreError> {
+        let table = self.table(KEYS_BY_OWNER)?;
+        let edge = |key: &[u8; 16]| owner_index(owner, key);
+        let after = after.map(|id| edge(id.as_bytes()));
+        let (low, high) = beyond(after, edge(&[0; 16]), edge(&[0xff; 16]), reverse);
+        let range = table
+            .range::<&[u8]>((
+                low.as_ref().map(Vec::as_slice),
+                high.as_ref().map(Vec::as_slice),
+            ))
+            .map_err(storage_error)?;
+        take(range, reverse, most, |key: &[u8], ()| id_at_end(key))
+    }
+
+    /// At most so many keys in the order of their expiry, of those that expire in a range of
+    /// times, from a place on. By the index.
+    pub(crate) fn ids_by_expiry(
+        &self,
+        times: (Bound<Timestamp>, Bound<Timestamp>),
+        after: Option<(Timestamp, KeyId)>,
+        reverse: bool,
+        most: usize,
+    ) -> Result<Vec<(Timestamp, KeyId)>, StoreError> {
+        let table = self.table(KEYS_BY_EXPIRY)?;
+        let edge = |at: Timestamp, fill: u8| {
+            let mut key = [fill; 24];
+            key[..8].copy_from_slice(&sortable(at));
+            key
+        };
+        let first = match times.0 {
+            Bound::Unbounded => [0; 24],
+            Bound::Included(at) => edge(at, 0),
+            Bound::Excluded(at) => edge(at, 0xff),
+        };
+        let last = match times.1 {
+            Bound::Unbounded => [0xff; 24],
+            Bound::Included(at) => edge(at, 0xff),
+            Bound::Excluded(at) => edge(at, 0),
+        };
+        let after = after.map(|(at, id)| {
+            let mut key = edge(at, 0);
+            key[8..].copy_from_slice(id.as_bytes());
+            key
+        });
+        if first > last || after.is_some_and(|after| after < first || after > last) {
+            return Ok(Vec::new());
+        }
+        let (low, high) = beyond(after, first, last, reverse);
+        let range = table
+            .range::<&[u8; 24]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, reverse, most, |key: &[u8; 24], ()| {
+            let mut at = [0; 8];
+            at.copy_from_slice(&key[..8]);
+            Ok((from_sortable(at), id_at_end(key)?))
+        })
+    }
+
+    /// One event.
+    pub(crate) fn event(&self, sequence: u64) -> Result<Option<Event>, StoreError> {
+        let table = self.table(EVENTS)?;
+        let row = table.get(sequence).map_err(storage_error)?;
+        row.map(|row| event(sequence, row.value())).transpose()
+    }
+
+    /// At most so many events of a range, in order.
+    pub(crate) fn events(
+        &self,
+        range: impl RangeBounds<u64>,
+        most: usize,
+    ) -> Result<Vec<Event>, StoreError> {
+        let table = self.table(EVENTS)?;
+        let range = table.range(range).map_err(storage_error)?;
+        take(range, false, most, event)
+    }
+
+    /// Every row of a table that carries tags, authenticated and compared with how keyfob writes
+    /// it; `each` is given the row's key, its record and its whole tag.
+    pub(crate) fn raw_events(
+        &self,
+        after: u64,
+        most: usize,
+    ) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let table = self.table(EVENTS)?;
+        let range = table
+            .range((Bound::Excluded(after), Bound::Unbounded))
+            .map_err(storage_error)?;
+        take(range, false, most, |sequence, row: &[u8]| {
+            Ok((sequence, row.to_vec()))
+        })
+    }
+
+    /// How many rows each table has, by its name.
+    pub(crate) fn lengths(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
+        fn length<K: redb::Key + 'static, V: redb::Value + 'static>(
+            table: &redb::ReadOnlyTable<K, V>,
+        ) -> Result<u64, StoreError> {
+            table.len().map_err(storage_error)
+        }
+        Ok(vec![
+            ("keys", length(&self.table(KEYS)?)?),
+            ("projects", length(&self.table(PROJECTS)?)?),
+            ("project_names", length(&self.table(PROJECT_NAMES)?)?),
+            ("keys_by_project", length(&self.table(KEYS_BY_PROJECT)?)?),
+            ("keys_by_owner", length(&self.table(KEYS_BY_OWNER)?)?),
+            ("keys_by_expiry", length(&self.table(KEYS_BY_EXPIRY)?)?),
+            ("digests", length(&self.table(DIGESTS)?)?),
+            ("tombstones", length(&self.table(TOMBSTONES)?)?),
+            ("events", length(&self.table(EVENTS)?)?),
+            ("requests", length(&self.table(REQUESTS)?)?),
+            ("usage", length(&self.table(USAGE)?)?),
+        ])
+    }
+
+    /// The stored bytes of each table, by its name: what one row costs is this by its length.
+    pub(crate) fn bytes(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
+        fn bytes<K: redb::Key + 'static, V: redb::Value + 'static>(
+            table: &redb::ReadOnlyTable<K, V>,
+        ) -> Result<u64, StoreError> {
+            let stats = table.stats().map_err(storage_error)?;
+            Ok(stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes())
+        }
+        Ok(vec![
+            ("keys", bytes(&self.table(KEYS)?)?),
+            ("projects", bytes(&self.table(PROJECTS)?)?),
+            ("project_names", bytes(&self.table(PROJECT_NAMES)?)?),
+            ("keys_by_project", bytes(&self.table(KEYS_BY_PROJECT)?)?),
+            ("keys_by_owner", bytes(&self.table(KEYS_BY_OWNER)?)?),
+            ("keys_by_expiry", bytes(&self.table(KEYS_BY_EXPIRY)?)?),
+            ("digests", bytes(&self.table(DIGESTS)?)?),
+            ("tombstones", bytes(&self.table(TOMBSTONES)?)?),
+            ("events", bytes(&self.table(EVENTS)?)?),
+            ("requests", bytes(&self.table(REQUESTS)?)?),
+            ("usage", bytes(&self.table(USAGE)?)?),
+        ])
+    }
+
+    pub(crate) fn has_index_rows(&self, id: KeyId, record: &KeyRecord) -> Result<bool, StoreError> {
+        let key = id.as_bytes();
+        let by_project = match record.project {
+            None => true,
+            Some(project) => self
+                .table(KEYS_BY_PROJECT)?
+                .get(&project_index(project.as_bytes(), key))
+                .map_err(storage_error)?
+                .is_some(),
+        };
+        let by_owner = match &record.owner {
+            None => true,
+            Some(owner) => self
+                .table(KEYS_BY_OWNER)?
+                .get(owner_index(owner, key).as_slice())
+                .map_err(storage_error)?
+                .is_some(),
+        };
+        let by_expiry = match record.expires_at {
+            None => true,
+            Some(at) => self
+                .table(KEYS_BY_EXPIRY)?
+                .get(&crate::disk::schema::expiry_index(at, key))
+                .map_err(storage_error)?
+                .is_some(),
+        };
+        Ok(by_project && by_owner && by_expiry)
+    }
+
+    /// A batch of rows of a sealed table with 16-byte keys, from a place on.
+    pub(crate) fn sealed_rows(
+        &self,
+        table: Sealed,
+        after: Option<[u8; 16]>,
+        most: usize,
+    ) -> Result<Vec<([u8; 16], Vec<u8>)>, StoreError> {
+        let definition = match table {
+            Sealed::Projects => PROJECTS,
+            Sealed::Tombstones => TOMBSTONES,
+            _ => KEYS,
+        };
+        let table = self.table(definition)?;
+        let (low, high) = beyond(after, [0; 16], [0xff; 16], false);
+        let range = table
+            .range::<&[u8; 16]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, false, most, |key: &[u8; 16], row: &[u8]| {
+            Ok((*key, row.to_vec()))
+        })
+    }
+
+    /// A batch of rows of the index of digests, from a place on.
+    pub(crate) fn digest_rows(
+        &self,
+        after: Option<[u8; 32]>,
+        most: usize,
+    ) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
+        let table = self.table(DIGESTS)?;
+        let (low, high) = beyond(after, [0; 32], [0xff; 32], false);
+        let range = table
+            .range::<&[u8; 32]>((low.as_ref(), high.as_ref()))
+            .map_err(storage_error)?;
+        take(range, false, most, |key: &[u8; 32], row: &[u8]| {
+            Ok((*key, row.to_vec()))
+        })
+    }
+}
+
+fn event(sequence: u64, row: &[u8]) -> Result<Event, StoreError> {
+    let (record, hash) = decode_event(row)?;
+    Ok(Event {
+        sequence,
+        at_ms: record.at_ms,
+        actor: record.actor,
+        subject: record.subject,
+        kind: record.kind,
+        hash,
+    })
+}
+
+/// The bounds of what lies beyond a place, between a first and a last.
+fn beyond<T>(after: Option<T>, first: T, last: T, reverse: bool) -> (Bound<T>, Bound<T>) {
+    match (after, reverse) {
+        (None, _) => (Bound::Included(first), Bound::Included(last)),
+        (Some(after), false) => (Bound::Excluded(after), Bound::Included(last)),
+        (Some(after), true) => (Bound::Included(first), Bound::Excluded(after)),
+    }
+}
+
+fn take<K: redb::Key + 'static, V: redb::Value + 'static, T>(
+    mut range: redb::Range<'_, K, V>,
+    reverse: bool,
+    most: usize,
+    mut each: impl for<'x> FnMut(K::SelfType<'x>, V::SelfType<'x>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut out = Vec::new();
+    while out.len() < most {
+        let Some(row) = (if reverse {
+            range.next_back()
+        } else {
+            range.next()
+        }) else {
+            break;
+        };
+        let (key, value) = row.map_err(storage_error)?;
+        out.push(each(key.value(), value.value())?);
+    }
+    Ok(out)
+}

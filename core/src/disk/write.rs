@@ -1,0 +1,713 @@
+//! The one place that writes rows. Every change goes through [`Writer::apply_key`],
+//! [`Writer::apply_project`] or [`Writer::apply_store`], which write record, indexes, event and
+//! state together; nothing else inserts into those tables, so no change can go unlogged.
+
+use redb::{ReadableTable, Table, WriteTransaction};
+
+use crate::disk::codec::{decode_plain, encode_event, encode_plain, rechain_event};
+use crate::disk::read::{digest_of, key_of, project_named, project_of, state_of};
+use crate::disk::schema::{
+    DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
+    KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
+    REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE, Usage, expiry_index,
+    owner_index, project_index, request_time_index, sortable, usage_key,
+};
+use crate::disk::{storage_error, table_error};
+use crate::error::StoreError;
+use crate::event::{EventKind, EventRecord, Subject};
+use crate::foreign::ForeignSecret;
+use crate::id::{KeyId, ProjectId};
+use crate::key::{KeyRecord, StoredSecret};
+use crate::limits;
+use crate::project::ProjectRecord;
+use crate::tag::{FullTag, Keyring};
+use crate::time::Timestamp;
+
+type Bytes = &'static [u8];
+
+/// Who writes, and when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Stamp<'a> {
+    pub(crate) actor: &'a str,
+    pub(crate) at_ms: i64,
+}
+
+/// A write transaction with its tables open and the state as it will be written.
+pub(crate) struct Writer<'t> {
+    ring: &'t Keyring,
+    stamp: Stamp<'t>,
+    meta: Table<'t, &'static str, Bytes>,
+    keys: Table<'t, &'static [u8; 16], Bytes>,
+    projects: Table<'t, &'static [u8; 16], Bytes>,
+    project_names: Table<'t, &'static str, &'static [u8; 16]>,
+    keys_by_project: Table<'t, &'static [u8; 32], ()>,
+    keys_by_owner: Table<'t, Bytes, ()>,
+    keys_by_expiry: Table<'t, &'static [u8; 24], ()>,
+    digests: Table<'t, &'static [u8; 32], Bytes>,
+    tombstones: Table<'t, &'static [u8; 16], Bytes>,
+    events: Table<'t, u64, Bytes>,
+    requests: Table<'t, &'static [u8; 32], Bytes>,
+    requests_by_time: Table<'t, &'static [u8; 40], ()>,
+    usage: Table<'t, &'static [u8; 20], &'static [u8; 16]>,
+    state: State,
+    changed: bool,
+}
+
+/// Writes the first transaction of a new store: every table, the identity, the first event.
+pub(crate) fn initialise(
+    transaction: &WriteTransaction,
+    ring: &Keyring,
+    identity: &Identity,
+    state: &State,
+    stamp: Stamp<'_>,
+) -> Result<(), StoreError> {
+    {
+        let mut meta = transaction.open_table(META).map_err(table_error)?;
+        meta.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())
+            .map_err(storage_error)?;
+        let (row, _) = Sealed::MetaStore.seal(ring, META_STORE.as_bytes(), identity)?;
+        meta.insert(META_STORE, row.as_slice())
+            .map_err(storage_error)?;
+        let (row, _) = Sealed::MetaState.seal(ring, META_STATE.as_bytes(), state)?;
+        meta.insert(META_STATE, row.as_slice())
+            .map_err(storage_error)?;
+    }
+    let mut writer = Writer::open(transaction, ring, stamp)?;
+    writer.apply_store(EventKind::StoreCreated)?;
+    writer.finish()
+}
+
+fn get<'g, K: redb::Key, V: redb::Value>(
+    found: Result<Option<redb::AccessGuard<'g, V>>, redb::StorageError>,
+    _table: &Table<'_, K, V>,
+) -> Result<Option<redb::AccessGuard<'g, V>>, StoreError> {
+    found.map_err(storage_error)
+}
+
+impl<'t> Writer<'t> {
+    pub(crate) fn open(
+        transaction: &'t WriteTransaction,
+        ring: &'t Keyring,
+        stamp: Stamp<'t>,
+    ) -> Result<Self, StoreError> {
+        macro_rules! table {
+            ($definition:expr) => {
+                transaction.open_table($definition).map_err(table_error)?
+            };
+        }
+        let meta = table!(META);
+        let state = state_of(&meta, ring)?;
+        Ok(Writer {
+            ring,
+            stamp,
+            meta,
+            keys: table!(KEYS),
+            projects: table!(PROJECTS),
+            project_names: table!(PROJECT_NAMES),
+            keys_by_project: table!(KEYS_BY_PROJECT),
+            keys_by_owner: table!(KEYS_BY_OWNER),
+            keys_by_expiry: table!(KEYS_BY_EXPIRY),
+            digests: table!(DIGESTS),
+            tombstones: table!(TOMBSTONES),
+            events: table!(EVENTS),
+            requests: table!(REQUESTS),
+            requests_by_time: table!(REQUESTS_BY_TIME),
+            usage: table!(USAGE),
+            state,
+            changed: false,
+        })
+    }
+
+    pub(crate) fn state(&self) -> &State {
+        &self.state
+    }
+
+    pub(crate) fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        key_of(&self.keys, self.ring, id)
+    }
+
+    pub(crate) fn project(&self, id: ProjectId) -> Result<Option<ProjectRecord>, StoreError> {
+        project_of(&self.projects, self.ring, id)
+    }
+
+    pub(crate) fn project_named(
+        &self,
+        name: &str,
+    ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+        project_named(&self.project_names, &self.projects, self.ring, name)
+    }
+
+    pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
+        digest_of(&self.digests, self.ring, secret)
+    }
+
+    pub(crate) fn tombstone(&self, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
+        let row = get(self.tombstones.get(id.as_bytes()), &self.tombstones)?;
+        row.map(|row| {
+            Ok(Sealed::Tombstones
+                .unseal(self.ring, id.as_bytes(), row.value())?
+                .0)
+        })
+        .transpose()
+    }
+
+    pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
+        let row = get(self.requests.get(request), &self.requests)?;
+        row.map(|row| decode_plain(row.value(), "requests"))
+            .transpose()
+    }
+
+    /// How many keys of an owner are neither revoked nor expired, counted up to a most.
+    pub(crate) fn count_keys_of_owner(
+        &self,
+        owner: &str,
+        most: u64,
+        counts: impl Fn(&KeyRecord) -> bool,
+    ) -> Result<u64, StoreError> {
+        let (first, last) = (
+            owner_index(owner, &[0; 16]),
+            owner_index(owner, &[0xff; 16]),
+        );
+        let mut count = 0;
+        for row in self
+            .keys_by_owner
+            .range(first.as_slice()..=last.as_slice())
+            .map_err(storage_error)?
+        {
+            let (key, ()) = row.map(|(key, _)| (key, ())).map_err(storage_error)?;
+            let bytes = key.value();
+            let id = <[u8; 16]>::try_from(&bytes[bytes.len().saturating_sub(16)..])
+                .map(KeyId::from_bytes)
+                .map_err(|_| StoreError::Corrupted("a row of an index is cut short".into()))?;
+            if self.key(id)?.is_some_and(|record| counts(&record)) {
+                count += 1;
+                if count >= most {
+                    break;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Whether any key belongs to a project.
+    pub(crate) fn project_has_keys(&self, project: ProjectId) -> Result<bool, StoreError> {
+        let first = project_index(project.as_bytes(), &[0; 16]);
+        let last = project_index(project.as_bytes(), &[0xff; 16]);
+        let mut range = self
+            .keys_by_project
+            .range::<&[u8; 32]>(&first..=&last)
+            .map_err(storage_error)?;
+        Ok(range.next().transpose().map_err(storage_error)?.is_some())
+    }
+
+    /// Appends an event, chained to the one before, and answers its sequence.
+    fn append(
+        &mut self,
+        subject: Subject,
+        previous: u64,
+        kind: EventKind,
+    ) -> Result<u64, StoreError> {
+        let sequence = self.state.sequence + 1;
+        let event = EventRecord {
+            at_ms: self.stamp.at_ms,
+            actor: self.stamp.actor.to_owned(),
+            subject,
+            previous,
+            kind,
+        };
+        let (row, hash) = encode_event(self.ring, &self.state.head, sequence, &event)?;
+        self.events
+            .insert(sequence, row.as_slice())
+            .map_err(storage_error)?;
+        self.state.sequence = sequence;
+        self.state.head = hash;
+        self.changed = true;
+        Ok(sequence)
+    }
+
+    /// Changes a key: `after` is its next record, or none where the key is pruned.
+    pub(crate) fn apply_key(
+        &mut self,
+        id: KeyId,
+        before: Option<&KeyRecord>,
+        after: Option<KeyRecord>,
+        kind: EventKind,
+    ) -> Result<Option<KeyRecord>, StoreError> {
+        let previous = before.map_or(0, |record| record.sequence);
+        let sequence = self.append(Subject::Key(id), previous, kind)?;
+        let after = after.map(|record| KeyRecord { sequence, ..record });
+        self.put_key(id, before, after.as_ref())?;
+        Ok(after)
+    }
+
+    fn put_key(
+        &mut self,
+        id: KeyId,
+        before: Option<&KeyRecord>,
+        after: Option<&KeyRecord>,
+    ) -> Result<(), StoreError> {
+        let key = id.as_bytes();
+        let new = after
+            .map(|record| Sealed::Keys.seal(self.ring, key, record))
+            .transpose()?;
+        let old = match &new {
+            Some((row, _)) => self.keys.insert(key, row.as_slice()),
+            None => self.keys.remove(key),
+        }
+        .map_err(storage_error)?
+        .map(|row| Sealed::Keys.authenticate(self.ring, key, row.value()))
+        .transpose()?;
+        if old.is_some() != before.is_some() {
+            return Err(StoreError::Corrupted(format!(
+                "key {id} is there twice or not at all"
+            )));
+        }
+        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
+            &mut state.keys
+        });
+        self.put_indexes(id, before, after)?;
+        if let Some(after) = after {
+            for slot in [
+                Some(&after.current),
+                after.previous.as_ref().map(|p| &p.slot),
+            ]
+            .into_iter()
+            .flatten()
+            {
+                if let StoredSecret::Foreign(secret) = &slot.secret {
+                    self.put_digest(id, secret)?;
+                }
+            }
+        }
+        for generation in generations(before) {
+            if !generations(after).any(|kept| kept == generation) {
+                self.usage
+                    .remove(&usage_key(key, generation))
+                    .map_err(storage_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn put_indexes(
+        &mut self,
+        id: KeyId,
+        before: Option<&KeyRecord>,
+        after: Option<&KeyRecord>,
+    ) -> Result<(), StoreError> {
+        let key = id.as_bytes();
+        let project = |r: Option<&KeyRecord>| {
+            r.and_then(|r| r.project)
+                .map(|p| project_index(p.as_bytes(), key))
+        };
+        let (old, new) = (project(before), project(after));
+        if old != new {
+            if let Some(old) = old {
+                self.keys_by_project.remove(&old).map_err(storage_error)?;
+            }
+            if let Some(new) = new {
+                self.keys_by_project
+                    .insert(&new, ())
+                    .map_err(storage_error)?;
+            }
+        }
+        let owner = |r: Option<&KeyRecord>| {
+            r.and_then(|r| r.owner.as_deref())
+                .map(|o| owner_index(o, key))
+        };
+        let (old, new) = (owner(before), owner(after));
+        if old != new {
+            if let Some(old) = old {
+                self.keys_by_owner
+                    .remove(old.as_slice())
+                    .map_err(storage_error)?;
+            }
+            if let Some(new) = new {
+                self.keys_by_owner
+                    .insert(new.as_slice(), ())
+                    .map_err(storage_error)?;
+            }
+        }
+        let expiry =
+            |r: Option<&KeyRecord>| r.and_then(|r| r.expires_at).map(|at| expiry_index(at, key));
+        let (old, new) = (expiry(before), expiry(after));
+        if old != new {
+            if let Some(old) = old {
+                self.keys_by_expiry.remove(&old).map_err(storage_error)?;
+            }
+            if let Some(new) = new {
+                self.keys_by_expiry
+                    .insert(&new, ())
+                    .map_err(storage_error)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Adjusts the sum of tags and a count for a row that was `old` and is `new`.
+    fn account(
+        &mut self,
+        old: Option<&FullTag>,
+        new: Option<&FullTag>,
+        count: impl Fn(&mut State) -> &mut u64,
+    ) {
+        if let Some(old) = old {
+            self.state.sum.subtract(old);
+            let count = count(&mut self.state);
+            *count = count.saturating_sub(1);
+        }
+        if let Some(new) = new {
+            self.state.sum.add(new);
+            *count(&mut self.state) += 1;
+        }
+        self.changed = true;
+    }
+
+    /// Changes a project: `after` is its next record, or none where it is pruned.
+    pub(crate) fn apply_project(
+        &mut self,
+        id: ProjectId,
+        before: Option<&ProjectRecord>,
+        after: Option<ProjectRecord>,
+        kind: EventKind,
+    ) -> Result<Option<ProjectRecord>, StoreError> {
+        let previous = before.map_or(0, |record| record.sequence);
+        let sequence = self.append(Subject::Project(id), previous, kind)?;
+        let after = after.map(|record| ProjectRecord { sequence, ..record });
+        let key = id.as_bytes();
+        let new = after
+            .as_ref()
+            .map(|r| Sealed::Projects.seal(self.ring, key, r))
+            .transpose()?;
+        let old = match &new {
+            Some((row, _)) => self.projects.insert(key, row.as_slice()),
+            None => self.projects.remove(key),
+        }
+        .map_err(storage_error)?
+        .map(|row| Sealed::Projects.authenticate(self.ring, key, row.value()))
+        .transpose()?;
+        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
+            &mut state.projects
+        });
+        let exists = |record: &&ProjectRecord| record.deleted_at.is_none();
+        if let Some(before) = before.filter(exists) {
+            self.project_names
+                .remove(before.name.as_str())
+                .map_err(storage_error)?;
+        }
+        if let Some(after) = after.as_ref().filter(exists) {
+            self.project_names
+                .insert(after.name.as_str(), key)
+                .map_err(storage_error)?;
+        }
+        Ok(after)
+    }
+
+    /// Appends an event about the store as a whole.
+    pub(crate) fn apply_store(&mut self, kind: EventKind) -> Result<u64, StoreError> {
+        let sequence = self.append(Subject::Store, self.state.last_store_event, kind)?;
+        self.state.last_store_event = sequence;
+        Ok(sequence)
+    }
+
+    /// Changes the state itself, with the event that says so.
+    pub(crate) fn apply_state(
+        &mut self,
+        kind: EventKind,
+        change: impl FnOnce(&mut State),
+    ) -> Result<u64, StoreError> {
+        change(&mut self.state);
+        self.apply_store(kind)
+    }
+
+    fn put_digest(&mut self, key_id: KeyId, secret: &ForeignSecret) -> Result<(), StoreError> {
+        if self.digest(secret)?.is_some() {
+            return Ok(());
+        }
+        let index = self
+            .ring
+            .digest_index(self.ring.newest(), secret.scheme as u8, &secret.digest);
+        let row = DigestRow {
+            key_id,
+            scheme: secret.scheme,
+            digest: secret.digest.clone(),
+        };
+        let (bytes, tag) = Sealed::Digests.seal(self.ring, &index, &row)?;
+        self.digests
+            .insert(&index, bytes.as_slice())
+            .map_err(storage_error)?;
+        self.account(None, Some(&tag), |state| &mut state.digests);
+        match self
+            .state
+            .schemes
+            .iter_mut()
+            .find(|(scheme, _)| *scheme == secret.scheme)
+        {
+            Some((_, count)) => *count += 1,
+            None => self.state.schemes.push((secret.scheme, 1)),
+        }
+        Ok(())
+    }
+
+    /// Remembers that a key was pruned, or forgets it.
+    pub(crate) fn put_tombstone(
+        &mut self,
+        id: KeyId,
+        tombstone: Option<Tombstone>,
+    ) -> Result<(), StoreError> {
+        let key = id.as_bytes();
+        let new = tombstone
+            .map(|t| Sealed::Tombstones.seal(self.ring, key, &t))
+            .transpose()?;
+        let old = match &new {
+            Some((row, _)) => self.tombstones.insert(key, row.as_slice()),
+            None => self.tombstones.remove(key),
+        }
+        .map_err(storage_error)?
+        .map(|row| Sealed::Tombstones.authenticate(self.ring, key, row.value()))
+        .transpose()?;
+        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
+            &mut state.tombstones
+        });
+        Ok(())
+    }
+
+    /// Remembers what a request id made, and forgets some that are older than a day.
+    pub(crate) fn put_request(
+        &mut self,
+        request: &[u8; 32],
+        row: RequestRow,
+    ) -> Result<(), StoreError> {
+        /// Forgotten at once at the most, so that no request waits for a day's worth of others.
+        const FORGET: usize = 16;
+        let until = sortable(Timestamp::from_unix(
+            row.at.unix().saturating_sub(limits::REQUEST_ID_SECONDS),
+        ));
+        let mut old: Vec<[u8; 40]> = Vec::new();
+        for entry in self
+            .requests_by_time
+            .iter()
+            .map_err(storage_error)?
+            .take(FORGET)
+        {
+            let (key, _) = entry.map_err(storage_error)?;
+            if key.value()[..8] >= until[..] {
+                break;
+            }
+            old.push(*key.value());
+        }
+        for entry in old {
+            let mut hash = [0; 32];
+            hash.copy_from_slice(&entry[8..]);
+            self.requests_by_time
+                .remove(&entry)
+                .map_err(storage_error)?;
+            self.requests.remove(&hash).map_err(storage_error)?;
+        }
+        if let Some(before) = self.request(request)? {
+            let index = request_time_index(before.at, request);
+            self.requests_by_time
+                .remove(&index)
+                .map_err(storage_error)?;
+        }
+        let bytes = encode_plain(&row)?;
+        self.requests
+            .insert(request, bytes.as_slice())
+            .map_err(storage_error)?;
+        self.requests_by_time
+            .insert(&request_time_index(row.at, request), ())
+            .map_err(storage_error)?;
+        Ok(())
+    }
+
+    /// Merges a secret's use into its row, where the key is still there and has the secret.
+    pub(crate) fn add_usage(
+        &mut self,
+        id: KeyId,
+        generation: u32,
+        usage: Usage,
+    ) -> Result<(), StoreError> {
+        let Some(record) = self.key(id)? else {
+            return Ok(());
+        };
+        if !generations(Some(&record)).any(|kept| kept == generation) {
+            return Ok(());
+        }
+        self.merge_usage(id, generation, usage)
+    }
+
+    /// Merges a use without asking for the key.
+    pub(crate) fn merge_usage(
+        &mut self,
+        id: KeyId,
+        generation: u32,
+        usage: Usage,
+    ) -> Result<(), StoreError> {
+        let key = usage_key(id.as_bytes(), generation);
+        let before = get(self.usage.get(&key), &self.usage)?
+            .map_or_else(Usage::default, |row| Usage::from_bytes(row.value()));
+        self.usage
+            .insert(&key, &before.merged(usage).to_bytes())
+            .map_err(storage_error)?;
+        Ok(())
+    }
+
+    /// Moves the mark of the latest time forward; it never goes back but by a reset.
+    pub(crate) fn advance_mark(&mut self, to: Timestamp) {
+        if to > self.state.mark {
+            self.state.mark = to;
+            self.changed = true;
+        }
+    }
+
+    /// Removes at most so many events up to and including a sequence, and answers the last one
+    /// that went, with its hash.
+    pub(crate) fn remove_events(
+        &mut self,
+        through: u64,
+        most: usize,
+    ) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        let mut last = None;
+        for _ in 0..most {
+            let first = {
+                let Some((sequence, row)) = self.events.first().map_err(storage_error)? else {
+                    break;
+                };
+                if sequence.value() > through {
+                    break;
+                }
+                let (_, hash) = crate::disk::codec::decode_event(row.value())?;
+                (sequence.value(), hash)
+            };
+            self.events.remove(first.0).map_err(storage_error)?;
+            last = Some(first);
+        }
+        if last.is_some() {
+            self.changed = true;
+        }
+        Ok(last)
+    }
+
+    /// Writes a row again under the newest generation; answers false where it was so already.
+    pub(crate) fn reseal_key(&mut self, key: &[u8; 16]) -> Result<(), StoreError> {
+        let id = KeyId::from_bytes(*key);
+        if let Some(record) = self.key(id)? {
+            self.put_key(id, Some(&record), Some(&record))?;
+        }
+        Ok(())
+    }
+
+    pub(crate) fn reseal_project(&mut self, key: &[u8; 16]) -> Result<(), StoreError> {
+        let id = ProjectId::from_bytes(*key);
+        let Some(record) = self.project(id)? else {
+            return Ok(());
+        };
+        let (row, new) = Sealed::Projects.seal(self.ring, key, &record)?;
+        let old = self
+            .projects
+            .insert(key, row.as_slice())
+            .map_err(storage_error)?
+            .map(|row| Sealed::Projects.authenticate(self.ring, key, row.value()))
+            .transpose()?;
+        self.account(old.as_ref(), Some(&new), |state| &mut state.projects);
+        Ok(())
+    }
+
+    pub(crate) fn reseal_tombstone(&mut self, key: &[u8; 16]) -> Result<(), StoreError> {
+        let id = KeyId::from_bytes(*key);
+        let tombstone = self.tombstone(id)?;
+        self.put_tombstone(id, tombstone)
+    }
+
+    pub(crate) fn reseal_digest(&mut self, key: &[u8; 32]) -> Result<(), StoreError> {
+        let found = {
+            let Some(row) = self.digests.remove(key).map_err(storage_error)? else {
+                return Ok(());
+            };
+            Sealed::Digests.unseal::<DigestRow>(self.ring, key, row.value())?
+        };
+        let (row, old) = found;
+        let index = self
+            .ring
+            .digest_index(self.ring.newest(), row.scheme as u8, &row.digest);
+        let (bytes, new) = Sealed::Digests.seal(self.ring, &index, &row)?;
+        self.digests
+            .insert(&index, bytes.as_slice())
+            .map_err(storage_error)?;
+        self.account(Some(&old), Some(&new), |state| &mut state.digests);
+        Ok(())
+    }
+
+    /// Computes the chain anew under the newest generation, a batch from where the last one got
+    /// to; answers whether it reached the head.
+    pub(crate) fn rechain(&mut self, most: usize) -> Result<bool, StoreError> {
+        let Some(mut at) = self.state.rechain else {
+            return Ok(true);
+        };
+        for _ in 0..most {
+            if at.through == self.state.sequence {
+                break;
+            }
+            let next = {
+                let mut range = self.events.range(at.through + 1..).map_err(storage_error)?;
+                let Some(row) = range.next() else { break };
+                let (sequence, row) = row.map_err(storage_error)?;
+                (sequence.value(), row.value().to_vec())
+            };
+            let (sequence, row) = next;
+            at.old_hash = crate::disk::codec::check_event(self.ring, &at.old_hash, sequence, &row)?;
+            let (new, hash) = rechain_event(self.ring, &at.new_hash, sequence, &row)?;
+            self.events
+                .insert(sequence, new.as_slice())
+                .map_err(storage_error)?;
+            at.new_hash = hash;
+            at.through = sequence;
+        }
+        self.changed = true;
+        let done = at.through >= self.state.sequence;
+        if done {
+            self.state.head = at.new_hash;
+            self.state.rechain = None;
+        } else {
+            self.state.rechain = Some(at);
+        }
+        Ok(done)
+    }
+
+    /// Writes the identity anew, under the newest generation.
+    pub(crate) fn put_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
+        let (row, _) = Sealed::MetaStore.seal(self.ring, META_STORE.as_bytes(), identity)?;
+        self.meta
+            .insert(META_STORE, row.as_slice())
+            .map_err(storage_error)?;
+        self.changed = true;
+        Ok(())
+    }
+
+    /// Writes the state, where anything changed.
+    pub(crate) fn finish(mut self) -> Result<(), StoreError> {
+        if self.changed {
+            let (row, _) = Sealed::MetaState.seal(self.ring, META_STATE.as_bytes(), &self.state)?;
+            self.meta
+                .insert(META_STATE, row.as_slice())
+                .map_err(storage_error)?;
+        }
+        Ok(())
+    }
+
+    /// Whether anything was changed.
+    pub(crate) fn changed(&self) -> bool {
+        self.changed
+    }
+}
+
+/// The generations of the secrets of a record.
+fn generations(record: Option<&KeyRecord>) -> impl Iterator<Item = u32> {
+    let pair = record.map(|record| {
+        [
+            Some(record.current.generation),
+            record.previous.as_ref().map(|p| p.slot.generation),
+        ]
+    });
+    pair.into_iter().flatten().flatten()
+}

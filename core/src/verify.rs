@@ -1,0 +1,367 @@
+//! The read walk: token text, parsed token, record, digest, decision. There is one way in, the
+//! same for every language, and it writes nothing.
+
+use crate::authorization::{Credentials, parse_authorization};
+use crate::decision::{Case, Check, StatedProject, Verified, decide, explain};
+use crate::digest::Digest;
+use crate::disk::read::Reader;
+use crate::disk::schema::State;
+use crate::error::{Denied, StoreError, VerifyError};
+use crate::foreign::Scheme;
+use crate::id::KeyId;
+use crate::key::{KeyRecord, MatchedSecret, StoredSecret};
+use crate::limits;
+use crate::requirement::{ProjectRule, Requirement};
+use crate::store::{Refusal, Store};
+use crate::time::{Now, Timestamp};
+use crate::token::{ParsedToken, Prefix, Unparsed, parse};
+
+/// How a check of [`Store::explain`] came out.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[non_exhaustive]
+pub enum CheckOutcome {
+    /// It passed.
+    Passed,
+    /// It failed, with what a verification answers where it is the first that does.
+    Failed(Denied),
+    /// It could not be made, because one before it found nothing to check.
+    NotReached,
+}
+
+/// What [`Store::explain`] says of a token.
+#[derive(Clone, PartialEq, Eq, Debug)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Every check in order, with its outcome.
+    pub checks: Vec<(Check, CheckOutcome)>,
+    /// What a verification answers.
+    pub outcome: Result<Verified, Denied>,
+    /// The key, where the secret is one of its own.
+    pub key_id: Option<KeyId>,
+}
+
+/// What was presented, as far as its text tells.
+enum Presented<'a> {
+    Native(ParsedToken<'a>),
+    /// Not of this store's shape; it may be a string that was imported.
+    Other(&'a [u8]),
+}
+
+fn read_text<'a>(text: &'a [u8], prefix: &Prefix) -> Result<Presented<'a>, Unparsed> {
+    if text.len() > limits::PRESENTED_BYTES || text.is_empty() {
+        return Err(Unparsed::Shape);
+    }
+    match parse(text, prefix) {
+        Ok(parsed) => Ok(Presented::Native(parsed)),
+        Err(Unparsed::Checksum) => Err(Unparsed::Checksum),
+        Err(Unparsed::Shape) => Ok(Presented::Other(text)),
+    }
+}
+
+/// A key one of whose secrets was presented.
+pub(crate) struct Found {
+    pub(crate) key_id: KeyId,
+    pub(crate) record: KeyRecord,
+    pub(crate) matched: MatchedSecret,
+}
+
+/// Why nothing was found, and the check that says so.
+struct NotFound(Check, Denied);
+
+fn locate_native(
+    reader: &Reader<'_>,
+    token: ParsedToken<'_>,
+) -> Result<Result<Found, NotFound>, StoreError> {
+    let ParsedToken {
+        environment,
+        key_id,
+        secret,
+    } = token;
+    let presented = StoredSecret::Native(Digest::of_secret(secret));
+    let Some(record) = reader.key(key_id)? else {
+        return Ok(Err(NotFound(Check::Record, Denied::NotFound)));
+    };
+    // All of the text counts: a token whose environment was rewritten is not the one issued.
+    match record.matching(&presented) {
+        Some(matched) if environment == record.environment.as_str() => Ok(Ok(Found {
+            key_id,
+            record,
+            matched,
+        })),
+        _ => Ok(Err(NotFound(Check::Digest, Denied::NotFound))),
+    }
+}
+
+fn locate_imported(
+    reader: &Reader<'_>,
+    state: &State,
+    text: &[u8],
+) -> Result<Result<Found, NotFound>, StoreError> {
+    if state.schemes.iter().all(|(_, count)| *count == 0) {
+        return Ok(Err(NotFound(Check::Shape, Denied::Malformed)));
+    }
+    let present = |scheme: &&Scheme| state.schemes.iter().any(|(s, n)| s == *scheme && *n > 0);
+    for scheme in Scheme::ALL.iter().filter(present) {
+        let Some(secret) = scheme.digest(text) else {
+            continue;
+        };
+        let Some(key_id) = reader.digest(&secret)? else {
+            continue;
+        };
+        // A pruned key leaves its digest behind.
+        let Some(record) = reader.key(key_id)? else {
+            continue;
+        };
+        if let Some(matched) = record.matching(&StoredSecret::Foreign(secret)) {
+            return Ok(Ok(Found {
+                key_id,
+                record,
+                matched,
+            }));
+        }
+    }
+    Ok(Err(NotFound(Check::Record, Denied::NotFound)))
+}
+
+/// A verification before it is counted or noted.
+struct Judged {
+    outcome: Result<Verified, Denied>,
+    found: Option<(KeyId, u32)>,
+    checks: Vec<(Check, CheckOutcome)>,
+    now: Timestamp,
+}
+
+/// Whether only the outcome is wanted, or every check.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    Outcome,
+    EveryCheck,
+}
+
+impl Store {
+    /// Whether a token is good for what is required, now.
+    ///
+    /// `token` is the text as it was presented, any bytes at all. Writes nothing; that it was used
+    /// is noted in memory. Any thread may call it.
+    ///
+    /// # Errors
+    /// [`VerifyError::Denied`] with the first check that fails, in the order of [`Check::ALL`];
+    /// [`VerifyError::Store`] where the store could not answer, which is neither yes nor no.
+    ///
+    /// ```
+    /// # use keyfob::{NewKey, Requirement, ScopeSet, StoreOptions, VerifyError, Denied};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let store = StoreOptions::new().prefix("acme")?.create(folder.path().join("k"))?;
+    /// let mut new = NewKey::new("CI");
+    /// new.scopes = ScopeSet::parse(["orders:read"])?;
+    /// let token = store.create(&new)?.token.expect("shown once, here");
+    ///
+    /// let requirement = Requirement::new().scopes(["orders:read"])?;
+    /// let verified = store.verify(token.expose(), &requirement).expect("good");
+    /// assert!(store.get(verified.key_id())?.name == "CI");
+    ///
+    /// let more = Requirement::new().scopes(["orders:write"])?;
+    /// let refused = store.verify(token.expose(), &more);
+    /// assert!(matches!(refused, Err(VerifyError::Denied(Denied::InsufficientScope))));
+    /// # Ok::<(), keyfob::Error>(())
+    /// ```
+    pub fn verify(
+        &self,
+        token: impl AsRef<[u8]>,
+        requirement: &Requirement,
+    ) -> Result<Verified, VerifyError> {
+        let judged = self.judge(token.as_ref(), requirement, None, Detail::Outcome)?;
+        match judged.outcome {
+            Ok(verified) => {
+                if let Some((key_id, generation)) = judged.found {
+                    self.note_use(key_id, generation, judged.now);
+                }
+                Ok(verified)
+            }
+            Err(denied) => {
+                self.refused(Refusal {
+                    denied,
+                    key_id: judged.found.map(|(id, _)| id),
+                });
+                Err(denied.into())
+            }
+        }
+    }
+
+    /// Whether a token would be good at another time, for tests and questions. Clock and mark play
+    /// no part, and nothing is noted or counted.
+    ///
+    /// # Errors
+    /// As [`Store::verify`].
+    pub fn verify_at(
+        &self,
+        token: impl AsRef<[u8]>,
+        requirement: &Requirement,
+        at: Timestamp,
+    ) -> Result<Verified, VerifyError> {
+        let judged = self.judge(token.as_ref(), requirement, Some(at), Detail::Outcome)?;
+        Ok(judged.outcome?)
+    }
+
+    /// Whether the token of an `Authorization` header is good; none where the header holds no
+    /// bearer token at all, which HTTP answers with 401 and no error code.
+    ///
+    /// # Errors
+    /// As [`Store::verify`]; MALFORMED where there is anything after the token.
+    pub fn verify_authorization(
+        &self,
+        value: impl AsRef<[u8]>,
+        requirement: &Requirement,
+    ) -> Result<Option<Verified>, VerifyError> {
+        match parse_authorization(value.as_ref()) {
+            Ok(Credentials::None) => Ok(None),
+            Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
+            Err(denied) => {
+                self.refused(Refusal {
+                    denied,
+                    key_id: None,
+                });
+                Err(denied.into())
+            }
+        }
+    }
+
+    /// Every check of a verification with its outcome, also those after the first that fails.
+    /// Changes nothing: no use is noted and no refusal counted.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn explain(
+        &self,
+        token: impl AsRef<[u8]>,
+        requirement: &Requirement,
+    ) -> Result<Explanation, StoreError> {
+        let judged = self.judge(token.as_ref(), requirement, None, Detail::EveryCheck)?;
+        Ok(Explanation {
+            checks: judged.checks,
+            outcome: judged.outcome,
+            key_id: judged.found.map(|(id, _)| id),
+        })
+    }
+
+    /// The key one of whose secrets a text holds, whatever its state.
+    pub(crate) fn locate(
+        &self,
+        reader: &Reader<'_>,
+        text: &[u8],
+    ) -> Result<Result<Found, Denied>, StoreError> {
+        let presented = match read_text(text, self.prefix()) {
+            Ok(presented) => presented,
+            Err(Unparsed::Shape | Unparsed::Checksum) => return Ok(Err(Denied::Malformed)),
+        };
+        let found = match presented {
+            Presented::Native(token) => locate_native(reader, token)?,
+            Presented::Other(text) => locate_imported(reader, &reader.state()?, text)?,
+        };
+        Ok(found.map_err(|NotFound(_, denied)| denied))
+    }
+
+    fn judge(
+        &self,
+        text: &[u8],
+        requirement: &Requirement,
+        at: Option<Timestamp>,
+        detail: Detail,
+    ) -> Result<Judged, StoreError> {
+        self.inner.check_open()?;
+        let not_found = |NotFound(check, denied): NotFound| Judged {
+            outcome: Err(denied),
+            found: None,
+            checks: failed_at(check, denied),
+            now: self.inner.clock.now(),
+        };
+        let presented = match read_text(text, self.prefix()) {
+            Ok(presented) => presented,
+            Err(Unparsed::Shape) => {
+                return Ok(not_found(NotFound(Check::Shape, Denied::Malformed)));
+            }
+            Err(Unparsed::Checksum) => {
+                return Ok(not_found(NotFound(Check::Checksum, Denied::Malformed)));
+            }
+        };
+        self.read(|reader| {
+            let state = reader.state()?;
+            let found = match presented {
+                Presented::Native(token) => locate_native(reader, token)?,
+                Presented::Other(text) => locate_imported(reader, &state, text)?,
+            };
+            let Found {
+                key_id,
+                record,
+                matched,
+            } = match found {
+                Ok(found) => found,
+                Err(nothing) => return Ok(not_found(nothing)),
+            };
+            let now = match at {
+                Some(at) => Now {
+                    clock: at,
+                    mark: at,
+                },
+                None => self.inner.now(&state),
+            };
+            let project = reader.project_of_key(&record)?;
+            let stated = match (&requirement.project, &project) {
+                (ProjectRule::Named(name), None) => Some(reader.project_named(name)?),
+                _ => None,
+            };
+            let case = Case {
+                key_id,
+                record: &record,
+                matched,
+                project: project.as_ref(),
+                stated: match &stated {
+                    None => StatedProject::NotNeeded,
+                    Some(None) => StatedProject::Unknown,
+                    Some(Some((_, stated))) => StatedProject::Owner(stated.owner.as_deref()),
+                },
+                requirement,
+                now,
+            };
+            let checks = match detail {
+                Detail::Outcome => Vec::new(),
+                Detail::EveryCheck => passed_before(Check::Revoked)
+                    .chain(
+                        explain(&case)
+                            .into_iter()
+                            .map(|(check, outcome)| match outcome {
+                                Ok(()) => (check, CheckOutcome::Passed),
+                                Err(denied) => (check, CheckOutcome::Failed(denied)),
+                            }),
+                    )
+                    .collect(),
+            };
+            Ok(Judged {
+                outcome: decide(&case),
+                found: Some((key_id, record.generation(matched))),
+                checks,
+                now: now.clock,
+            })
+        })
+    }
+}
+
+fn passed_before(check: Check) -> impl Iterator<Item = (Check, CheckOutcome)> {
+    Check::ALL
+        .into_iter()
+        .take_while(move |c| *c < check)
+        .map(|c| (c, CheckOutcome::Passed))
+}
+
+/// Every check where one of the first found nothing for the others to look at.
+fn failed_at(check: Check, denied: Denied) -> Vec<(Check, CheckOutcome)> {
+    passed_before(check)
+        .chain([(check, CheckOutcome::Failed(denied))])
+        .chain(
+            Check::ALL
+                .into_iter()
+                .filter(move |c| *c > check)
+                .map(|c| (c, CheckOutcome::NotReached)),
+        )
+        .collect()
+}
