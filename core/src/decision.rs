@@ -5,7 +5,7 @@
 //! so whoever holds one knows that every check ran.
 
 use crate::error::Denied;
-use crate::id::{KeyId, ProjectId};
+use crate::id::KeyId;
 use crate::key::{KeyRecord, KeyState, MatchedSecret};
 use crate::project::ProjectRecord;
 use crate::requirement::{EnvironmentRule, ProjectRule, Requirement};
@@ -92,7 +92,7 @@ pub struct Verified {
     key_id: KeyId,
     matched: MatchedSecret,
     owner: Option<String>,
-    project: Option<(ProjectId, String)>,
+    project: Option<String>,
     environment: Environment,
     scopes: ScopeSet,
     expires_at: Option<Timestamp>,
@@ -116,11 +116,7 @@ impl Verified {
 
     /// The name of the project that the key is bound to.
     pub fn project(&self) -> Option<&str> {
-        self.project.as_ref().map(|(_, name)| name.as_str())
-    }
-
-    pub(crate) fn project_id(&self) -> Option<ProjectId> {
-        self.project.as_ref().map(|(id, _)| *id)
+        self.project.as_deref()
     }
 
     /// The environment of the key.
@@ -275,10 +271,7 @@ impl Case<'_> {
             key_id: self.key_id,
             matched: self.matched,
             owner: self.record.owner.clone(),
-            project: self
-                .record
-                .project
-                .zip(self.project.map(|project| project.name.clone())),
+            project: self.project.map(|project| project.name.clone()),
             environment: self.record.environment.clone(),
             scopes: self.granted(),
             expires_at: self.ends_at(),

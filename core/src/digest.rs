@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use serde::{Deserialize, Serialize};
 use sha2::block_api::compress256;
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::{Digest as _, Sha256};
 use zeroize::Zeroize;
 
 use crate::secret::SECRET_LEN;
@@ -58,14 +58,6 @@ const START: [u32; 8] = [
 pub(crate) struct Digest([u8; 32]);
 
 impl Digest {
-    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
-        Digest(bytes)
-    }
-
-    pub(crate) const fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
     /// The digest of a secret of a native token.
     ///
     /// The block is padded by hand: the streaming interface costs a third more for its buffer.
@@ -124,11 +116,6 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> [u8; 32] {
     hash.finalize().into()
 }
 
-/// SHA-512 of the bytes.
-pub(crate) fn sha512(bytes: &[u8]) -> [u8; 64] {
-    Sha512::digest(bytes).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,9 +132,6 @@ mod tests {
     fn the_hashes_give_the_answers_of_fips_180_4() {
         let known = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(hex::encode(sha256(&[b"a", b"", b"bc"])), known);
-        let known = "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a\
-                     2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f";
-        assert_eq!(hex::encode(sha512(b"abc")), known);
     }
 
     #[test]

@@ -234,6 +234,8 @@ pub struct Event {
     pub actor: String,
     /// To what.
     pub subject: Subject,
+    /// The sequence of the event before on the same subject; 0 where there is none.
+    pub previous: u64,
     /// What happened.
     pub kind: EventKind,
     /// The hash that chains it to the event before.

@@ -42,6 +42,7 @@
 //! the token.
 
 mod authorization;
+mod backup;
 mod base62;
 mod commit;
 mod decision;
@@ -51,15 +52,19 @@ mod error;
 mod event;
 mod foreign;
 mod id;
+mod integrity;
 mod key;
 mod key_info;
 mod lifecycle;
 pub mod limits;
 mod list;
+mod log;
+mod pepper;
 mod policy;
 mod project;
 mod projects;
 mod requirement;
+mod restore;
 mod scope;
 mod secret;
 mod store;
@@ -70,21 +75,25 @@ mod usage;
 mod verify;
 
 pub use authorization::{Credentials, parse_authorization};
+pub use backup::{Backup, Compacted, PepperInfo, StoreInfo};
 pub use decision::{Check, Verified};
 pub use disk::CheckOnOpen;
 pub use error::{Code, Denied, Error, Misuse, Refused, StoreError, VerifyError};
 pub use event::{Event, EventKind, Reason, Subject};
 pub use foreign::ForeignFormat;
 pub use id::{KeyId, ProjectId};
+pub use integrity::IntegrityReport;
 pub use key::{Change, Expiry, KeyState, KeyUpdate, MatchedSecret, NewKey, Revocation};
 pub use key_info::{KeyInfo, OldSecret, SecretUse};
 pub use lifecycle::{
     BulkCreated, BulkOutcome, Created, Prune, Pruned, Revoke, Rotate, Rotated, Selection,
 };
 pub use list::{Filter, Order, Page, PageRequest};
+pub use log::{ChainCheck, LogQuery};
 pub use policy::Policy;
 pub use project::{NewProject, ProjectInfo, ProjectUpdate};
 pub use requirement::Requirement;
+pub use restore::{Restore, Restored};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{Pepper, Token};
 pub use store::{Refusal, Store, StoreOptions};

@@ -109,14 +109,14 @@ impl StoreOptions {
     /// cannot be opened with one.
     #[must_use]
     pub fn pepper(mut self, pepper: Pepper) -> Self {
-        self.peppers.current = Some(pepper);
+        self.peppers.current = Some(Arc::new(pepper));
         self
     }
 
     /// A pepper of the past, accepted only while a change of peppers is under way.
     #[must_use]
     pub fn retired_pepper(mut self, pepper: Pepper) -> Self {
-        self.peppers.retired.push(pepper);
+        self.peppers.retired.push(Arc::new(pepper));
         self
     }
 
@@ -233,7 +233,7 @@ impl StoreOptions {
         self
     }
 
-    fn check(&self) -> Result<(), Misuse> {
+    pub(crate) fn check(&self) -> Result<(), Misuse> {
         if self.disk.read_only && self.disk.exclusive {
             return Err(Misuse::argument(
                 "options",
@@ -265,7 +265,7 @@ impl StoreOptions {
         fill_from_system(&mut store_id)?;
         let generation = Generation(u8::from(self.peppers.current.is_some()));
         let mut ring = Keyring::new(store_id);
-        ring.accept(generation, self.peppers.current.as_ref());
+        ring.accept(generation, self.peppers.current.as_deref());
         let now = self.clock.now();
         let identity = Identity {
             store_id,
@@ -313,14 +313,14 @@ impl StoreOptions {
     /// is missing or wrong, and each option that contradicts the file has an error of its own.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.check()?;
-        let disk = Disk::open(path.as_ref(), self.disk)?;
+        let disk = Disk::open(path.as_ref(), self.disk.clone())?;
         let (identity, ring, state) = disk.read(|transaction| {
             let (identity, ring) = identify(transaction, disk.path(), &self.peppers)?;
             let state = Reader::new(transaction, &ring).state()?;
             Ok::<_, StoreError>((identity, ring, state))
         })?;
-        if let Some(prefix) = self.prefix
-            && prefix != identity.prefix
+        if let Some(prefix) = &self.prefix
+            && *prefix != identity.prefix
         {
             return Err(StoreError::OptionsContradict(format!(
                 "the store's prefix is {:?} and {:?} was asked for; open it without naming one",
@@ -338,6 +338,11 @@ impl StoreOptions {
             }
             .into());
         }
+        Ok(self.assemble(disk, identity, ring))
+    }
+
+    /// The handle of an open file.
+    pub(crate) fn assemble(self, disk: Disk, identity: Identity, ring: Keyring) -> Store {
         let inner = Inner {
             opened_at: (self.clock.now(), self.clock.passed()),
             clock: self.clock,
@@ -351,10 +356,44 @@ impl StoreOptions {
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
             on_refusal: RwLock::new(None),
         };
-        Ok(Store {
+        Store {
             inner: Arc::new(inner),
             actor: self.actor.into(),
-        })
+        }
+    }
+
+    /// The same options for another file.
+    pub(crate) fn same(&self) -> StoreOptions {
+        StoreOptions {
+            prefix: self.prefix.clone(),
+            peppers: self.peppers.clone(),
+            actor: self.actor.clone(),
+            policy: self.policy,
+            least_sequence: self.least_sequence,
+            clock: self.clock.clone(),
+            flush_every: self.flush_every,
+            disk: self.disk.clone(),
+        }
+    }
+
+    pub(crate) fn peppers(&self) -> &Peppers {
+        &self.peppers
+    }
+
+    pub(crate) fn disk_options(&self) -> &DiskOptions {
+        &self.disk
+    }
+
+    /// Who acts, and when, as an event is stamped.
+    pub(crate) fn stamp(&self) -> Stamp<'_> {
+        Stamp {
+            actor: &self.actor,
+            at_ms: self.clock.now_ms(),
+        }
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Opens the store, or creates it where nothing is at the path. Of several processes that do

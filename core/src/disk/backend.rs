@@ -16,7 +16,6 @@ use redb::{BackendError, StorageBackend};
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 
-use crate::disk::file::FileId;
 use crate::error::StoreError;
 use crate::limits;
 
@@ -121,14 +120,6 @@ impl Backend {
             .unwrap_or_else(PoisonError::into_inner)
             .take();
         drop(open);
-    }
-
-    /// Which file it is.
-    pub(crate) fn file_id(&self) -> Result<FileId, StoreError> {
-        match self.open().as_ref() {
-            Some(open) => FileId::of(&open.file),
-            None => Err(StoreError::Closed),
-        }
     }
 
     /// The length of the file in bytes.

@@ -41,7 +41,7 @@ fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError
 }
 
 impl Sealed {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Sealed::MetaStore | Sealed::MetaState => "meta",
             Sealed::Keys => "keys",

@@ -4,6 +4,7 @@
 
 pub(crate) mod backend;
 pub(crate) mod codec;
+pub(crate) mod copy;
 #[cfg(test)]
 pub(crate) mod faults;
 pub(crate) mod file;

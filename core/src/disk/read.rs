@@ -2,6 +2,7 @@
 //! decoded; an index is only a way to a record, and the record has the last word.
 
 use std::ops::{Bound, RangeBounds};
+use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
 
@@ -9,8 +10,8 @@ use crate::disk::codec::{decode_event, decode_plain};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
     KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
-    RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE, Usage, from_sortable, owner_index,
-    project_index, sortable, usage_key,
+    Sealed, State, TOMBSTONES, USAGE, Usage, from_sortable, owner_index, project_index, sortable,
+    usage_key,
 };
 use crate::disk::{storage_error, table_error};
 use crate::error::StoreError;
@@ -24,18 +25,31 @@ use crate::tag::{Keyring, pepper_check};
 use crate::time::Timestamp;
 
 /// The peppers that were given at open: the current one and those of the past.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Peppers {
-    pub(crate) current: Option<Pepper>,
-    pub(crate) retired: Vec<Pepper>,
+    pub(crate) current: Option<Arc<Pepper>>,
+    pub(crate) retired: Vec<Arc<Pepper>>,
 }
 
 impl Peppers {
-    fn retired_matching(&self, check: [u8; 16], store_id: [u8; 16]) -> Option<&Pepper> {
+    fn matching(&self, check: [u8; 16], store_id: [u8; 16]) -> Option<&Arc<Pepper>> {
         self.retired
             .iter()
             .chain(&self.current)
             .find(|pepper| pepper_check(pepper, store_id) == check)
+    }
+
+    /// The same peppers with whichever of them is a store's own as the current one: a backup may
+    /// be older than the last change of peppers.
+    pub(crate) fn fitted(&self, identity: &Identity) -> Peppers {
+        let own = identity
+            .pepper
+            .check
+            .and_then(|check| self.matching(check, identity.store_id));
+        Peppers {
+            current: own.cloned(),
+            retired: self.retired.iter().chain(&self.current).cloned().collect(),
+        }
     }
 }
 
@@ -47,6 +61,24 @@ pub(crate) fn identify(
     path: &std::path::Path,
     peppers: &Peppers,
 ) -> Result<(Identity, Keyring), StoreError> {
+    let (claimed, row) = identity_row(transaction, path)?;
+    let ring = keyring(&claimed, peppers)?;
+    let (identity, _) = Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), &row)?;
+    Ok((identity, ring))
+}
+
+/// The identity as the file has it, believed only as far as choosing the keys goes.
+pub(crate) fn identity_claimed(
+    transaction: &ReadTransaction,
+    path: &std::path::Path,
+) -> Result<Identity, StoreError> {
+    Ok(identity_row(transaction, path)?.0)
+}
+
+fn identity_row(
+    transaction: &ReadTransaction,
+    path: &std::path::Path,
+) -> Result<(Identity, Vec<u8>), StoreError> {
     let not_a_store = || StoreError::NotAStore {
         path: path.into(),
         why: "it is another program's redb file",
@@ -70,16 +102,12 @@ pub(crate) fn identify(
         return Err(StoreError::Corrupted("the format number is not one".into()));
     }
     let row = row(META_STORE)?.ok_or_else(not_a_store)?;
-    // Believed only as far as choosing the keys goes; then its tag is checked under them.
+    let row = row.value().to_vec();
     let claimed: Identity = row
-        .value()
         .get(18..)
         .ok_or_else(|| StoreError::Corrupted("the store's own row is cut short".into()))
         .and_then(|body| decode_plain(body, "meta"))?;
-    let ring = keyring(&claimed, peppers)?;
-    let (identity, _) =
-        Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), row.value())?;
-    Ok((identity, ring))
+    Ok((claimed, row))
 }
 
 /// The keys that the rows of a store are read with, from the peppers that were given.
@@ -91,11 +119,11 @@ pub(crate) fn keyring(identity: &Identity, peppers: &Peppers) -> Result<Keyring,
             None => None,
             Some(check) => Some(
                 peppers
-                    .retired_matching(check, identity.store_id)
+                    .matching(check, identity.store_id)
                     .ok_or(StoreError::PepperRequired)?,
             ),
         };
-        ring.accept(from, pepper);
+        ring.accept(from, pepper.map(AsRef::as_ref));
     }
     match (state.check, &peppers.current) {
         (None, None) => ring.accept(state.current, None),
@@ -261,24 +289,6 @@ impl<'a> Reader<'a> {
         digest_of(&self.table(DIGESTS)?, self.ring, secret)
     }
 
-    pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
-        let table = self.table(REQUESTS)?;
-        let row = table.get(request).map_err(storage_error)?;
-        row.map(|row| decode_plain(row.value(), "requests"))
-            .transpose()
-    }
-
-    pub(crate) fn tombstone(&self, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
-        let table = self.table(TOMBSTONES)?;
-        let row = table.get(id.as_bytes()).map_err(storage_error)?;
-        row.map(|row| {
-            Ok(Sealed::Tombstones
-                .unseal(self.ring, id.as_bytes(), row.value())?
-                .0)
-        })
-        .transpose()
-    }
-
     pub(crate) fn usage(&self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
         let table = self.table(USAGE)?;
         let row = table
@@ -432,8 +442,7 @@ impl<'a> Reader<'a> {
         take(range, false, most, event)
     }
 
-    /// Every row of a table that carries tags, authenticated and compared with how keyfob writes
-    /// it; `each` is given the row's key, its record and its whole tag.
+    /// At most so many events after a sequence, as they are stored.
     pub(crate) fn raw_events(
         &self,
         after: u64,
@@ -544,6 +553,13 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Every remembered request. There are as many as a day had.
+    pub(crate) fn request_rows(&self) -> Result<Vec<Vec<u8>>, StoreError> {
+        let table = self.table(REQUESTS)?;
+        let range = table.iter().map_err(storage_error)?;
+        take(range, false, usize::MAX, |_, row: &[u8]| Ok(row.to_vec()))
+    }
+
     /// A batch of rows of the index of digests, from a place on.
     pub(crate) fn digest_rows(
         &self,
@@ -568,6 +584,7 @@ fn event(sequence: u64, row: &[u8]) -> Result<Event, StoreError> {
         at_ms: record.at_ms,
         actor: record.actor,
         subject: record.subject,
+        previous: record.previous,
         kind: record.kind,
         hash,
     })

@@ -4,7 +4,9 @@
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
-use crate::disk::codec::{decode_plain, encode_event, encode_plain, rechain_event};
+use crate::disk::codec::{
+    check_event, decode_event, decode_plain, encode_event, encode_plain, rechain_event,
+};
 use crate::disk::read::{digest_of, key_of, project_named, project_of, state_of};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
@@ -420,7 +422,12 @@ impl<'t> Writer<'t> {
         self.apply_store(kind)
     }
 
-    fn put_digest(&mut self, key_id: KeyId, secret: &ForeignSecret) -> Result<(), StoreError> {
+    /// Takes the digest of an imported secret into the index, where it is not there yet.
+    pub(crate) fn put_digest(
+        &mut self,
+        key_id: KeyId,
+        secret: &ForeignSecret,
+    ) -> Result<(), StoreError> {
         if self.digest(secret)?.is_some() {
             return Ok(());
         }
@@ -560,32 +567,27 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// Removes at most so many events up to and including a sequence, and answers the last one
-    /// that went, with its hash.
+    /// Removes at most so many events up to and including a sequence; answers how many went, and
+    /// the last of them with its hash.
     pub(crate) fn remove_events(
         &mut self,
         through: u64,
         most: usize,
-    ) -> Result<Option<(u64, [u8; 32])>, StoreError> {
-        let mut last = None;
+    ) -> Result<(u64, Option<(u64, [u8; 32])>), StoreError> {
+        let (mut count, mut last) = (0, None);
         for _ in 0..most {
-            let first = {
-                let Some((sequence, row)) = self.events.first().map_err(storage_error)? else {
-                    break;
-                };
-                if sequence.value() > through {
-                    break;
+            let first = match self.events.first().map_err(storage_error)? {
+                Some((sequence, row)) if sequence.value() <= through => {
+                    let (_, hash) = decode_event(row.value())?;
+                    (sequence.value(), hash)
                 }
-                let (_, hash) = crate::disk::codec::decode_event(row.value())?;
-                (sequence.value(), hash)
+                _ => break,
             };
             self.events.remove(first.0).map_err(storage_error)?;
             last = Some(first);
+            count += 1;
         }
-        if last.is_some() {
-            self.changed = true;
-        }
-        Ok(last)
+        Ok((count, last))
     }
 
     /// Writes a row again under the newest generation; answers false where it was so already.
@@ -655,7 +657,7 @@ impl<'t> Writer<'t> {
                 (sequence.value(), row.value().to_vec())
             };
             let (sequence, row) = next;
-            at.old_hash = crate::disk::codec::check_event(self.ring, &at.old_hash, sequence, &row)?;
+            at.old_hash = check_event(self.ring, &at.old_hash, sequence, &row)?;
             let (new, hash) = rechain_event(self.ring, &at.new_hash, sequence, &row)?;
             self.events
                 .insert(sequence, new.as_slice())

@@ -1,0 +1,240 @@
+//! Introducing, changing and removing a pepper. Every row is written anew under the next
+//! generation, in batches, and the chain of the log is computed anew; until the last batch both
+//! generations are accepted, and a command that was interrupted goes on where it stopped.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::commit::Room;
+use crate::disk::Disk;
+use crate::disk::read::{Peppers, identify, identity_claimed};
+use crate::disk::schema::{Identity, PepperState, Rechain, Sealed};
+use crate::error::{Error, Refused, StoreError};
+use crate::event::EventKind;
+use crate::lifecycle::bulk_bytes;
+use crate::secret::Pepper;
+use crate::store::{Store, StoreOptions};
+use crate::tag::{Generation, pepper_check};
+
+/// Rows or events in one transaction.
+const BATCH: usize = 5_000;
+
+type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+
+impl StoreOptions {
+    /// Introduces a pepper, or changes to another one; `progress` is told how many rows are done,
+    /// of how many. The options carry the present pepper, if there is one. Called again with the
+    /// same peppers after it was interrupted, it goes on where it stopped.
+    ///
+    /// Every other process has to open the store anew with the new pepper; until it does, it
+    /// answers PEPPER_REQUIRED.
+    ///
+    /// # Errors
+    /// PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not right;
+    /// PEPPER_REFUSED where it is the same already.
+    pub fn set_pepper(
+        self,
+        store: impl AsRef<Path>,
+        new: Pepper,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
+        self.change_pepper(store.as_ref(), Some(Arc::new(new)), progress)
+    }
+
+    /// Removes the pepper: from then on the store's tags find corruption, and not who can write
+    /// the file. The options carry the present pepper.
+    ///
+    /// # Errors
+    /// As [`StoreOptions::set_pepper`].
+    pub fn remove_pepper(
+        self,
+        store: impl AsRef<Path>,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
+        self.change_pepper(store.as_ref(), None, progress)
+    }
+
+    fn change_pepper(
+        self,
+        path: &Path,
+        new: Option<Arc<Pepper>>,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
+        self.check()?;
+        let disk = Disk::open(path, self.disk_options().clone())?;
+        let before = disk.read(|transaction| identity_claimed(transaction, path))?;
+        let under_way = before.pepper.changing_from.is_some();
+        let new_check = new
+            .as_ref()
+            .map(|pepper| pepper_check(pepper, before.store_id));
+        let (identity, ring) = if under_way {
+            if before.pepper.check != new_check {
+                return Err(Refused::PepperRefused(
+                    "another change of peppers is under way; finish it first, with the same peppers",
+                )
+                .into());
+            }
+            let given = self.peppers();
+            let retired = given
+                .retired
+                .iter()
+                .chain(&given.current)
+                .cloned()
+                .collect();
+            let peppers = Peppers {
+                current: new,
+                retired,
+            };
+            disk.read(|transaction| identify(transaction, path, &peppers))?
+        } else {
+            let (identity, mut ring) =
+                disk.read(|transaction| identify(transaction, path, self.peppers()))?;
+            if identity.pepper.check == new_check {
+                return Err(Refused::PepperRefused(match new {
+                    Some(_) => "the store has this pepper already",
+                    None => "the store has no pepper",
+                })
+                .into());
+            }
+            let next = next_generation(identity.pepper.current)?;
+            ring.accept(next, new.as_deref());
+            let pepper = PepperState {
+                current: next,
+                check: new_check,
+                changing_from: Some((identity.pepper.current, identity.pepper.check)),
+            };
+            (Identity { pepper, ..identity }, ring)
+        };
+        let store = self.assemble(disk, identity, ring);
+        if !under_way {
+            store.begin_pepper_change()?;
+        }
+        store.move_rows(progress)?;
+        store.finish_pepper_change()?;
+        store.close()
+    }
+}
+
+fn next_generation(current: Generation) -> Result<Generation, Error> {
+    match current.0.checked_add(1) {
+        Some(next) => Ok(Generation(next)),
+        None => Err(Refused::PepperRefused(
+            "the pepper was changed 255 times; restore a backup into a new store",
+        )
+        .into()),
+    }
+}
+
+impl Store {
+    fn begin_pepper_change(&self) -> Result<(), Error> {
+        self.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
+            writer.put_identity(&self.inner.identity)?;
+            writer.apply_state(EventKind::PepperChangeBegun, |state| {
+                state.rechain = Some(Rechain {
+                    through: state.cut.0,
+                    old_hash: state.cut.1,
+                    new_hash: state.cut.1,
+                });
+            })?;
+            Ok(())
+        })
+    }
+
+    /// Writes every row that is under an older generation anew.
+    fn move_rows(&self, progress: Progress<'_>) -> Result<(), Error> {
+        let state = self.read(|reader| reader.state())?;
+        let all = state.keys + state.projects + state.digests + state.tombstones + state.sequence
+            - state.cut.0;
+        let mut done = 0;
+        for table in [Sealed::Keys, Sealed::Projects, Sealed::Tombstones] {
+            let mut after = None;
+            loop {
+                let rows = self.read(|reader| reader.sealed_rows(table, after, BATCH))?;
+                let old: Vec<[u8; 16]> = rows
+                    .iter()
+                    .filter(|(_, row)| self.is_old(row))
+                    .map(|(key, _)| *key)
+                    .collect();
+                if !old.is_empty() {
+                    self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
+                        for key in &old {
+                            match table {
+                                Sealed::Projects => writer.reseal_project(key)?,
+                                Sealed::Tombstones => writer.reseal_tombstone(key)?,
+                                _ => writer.reseal_key(key)?,
+                            }
+                        }
+                        Ok(())
+                    })?;
+                }
+                done += rows.len() as u64;
+                progress(done, all);
+                after = rows.last().map(|(key, _)| *key);
+                if rows.len() < BATCH {
+                    break;
+                }
+            }
+        }
+        self.move_digests(&mut done, all, progress)?;
+        loop {
+            let finished = self.change(Room::Bytes(bulk_bytes(BATCH)), |writer, _| {
+                Ok(writer.rechain(BATCH)?)
+            })?;
+            done = (done + BATCH as u64).min(all);
+            progress(done, all);
+            if finished {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A digest moves to the place that the new pepper gives it.
+    fn move_digests(&self, done: &mut u64, all: u64, progress: Progress<'_>) -> Result<(), Error> {
+        let mut after = None;
+        loop {
+            let rows = self.read(|reader| reader.digest_rows(after, BATCH))?;
+            let old: Vec<[u8; 32]> = rows
+                .iter()
+                .filter(|(_, row)| self.is_old(row))
+                .map(|(key, _)| *key)
+                .collect();
+            if !old.is_empty() {
+                self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
+                    Ok(old.iter().try_for_each(|key| writer.reseal_digest(key))?)
+                })?;
+            }
+            *done += old.len() as u64;
+            progress(*done, all);
+            after = rows.last().map(|(key, _)| *key);
+            if rows.len() < BATCH {
+                return Ok(());
+            }
+        }
+    }
+
+    fn is_old(&self, row: &[u8]) -> bool {
+        row.get(1)
+            .is_some_and(|generation| Generation(*generation) != self.inner.ring.newest())
+    }
+
+    /// From here on only the new generation is accepted.
+    fn finish_pepper_change(&self) -> Result<(), Error> {
+        let identity = Identity {
+            pepper: PepperState {
+                changing_from: None,
+                ..self.inner.identity.pepper.clone()
+            },
+            ..self.inner.identity.clone()
+        };
+        self.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
+            if !writer.rechain(usize::MAX)? {
+                return Err(
+                    StoreError::Internal("the chain was not computed to its end".into()).into(),
+                );
+            }
+            writer.put_identity(&identity)?;
+            writer.apply_store(EventKind::PepperChanged)?;
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,473 @@
+//! Backup, restore, check, compact and info, through the public API.
+
+use std::path::{Path, PathBuf};
+
+use keyfob::{
+    Change, Code, Denied, Error, Expiry, Filter, KeyId, KeyState, LogQuery, NewKey, NewProject,
+    Order, Pepper, Prune, Requirement, Restore, Revoke, ScopeSet, Store, StoreOptions, Timestamp,
+    VerifyError,
+};
+
+struct Folder(tempfile::TempDir);
+
+impl Folder {
+    fn new() -> Self {
+        Folder(tempfile::tempdir().unwrap())
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+fn options() -> StoreOptions {
+    StoreOptions::new()
+        .prefix("acme")
+        .unwrap()
+        .actor("test")
+        .unwrap()
+        .flush_every(std::time::Duration::ZERO)
+}
+
+fn key(store: &Store, name: &str) -> (KeyId, String) {
+    let mut new = NewKey::new(name);
+    new.scopes = ScopeSet::parse(["a:read"]).unwrap();
+    let created = store.create(&new).unwrap();
+    (created.key.id, created.token.unwrap().expose().to_owned())
+}
+
+fn denial(store: &Store, token: &str) -> Option<Denied> {
+    match store.verify(token, &Requirement::new()) {
+        Ok(_) => None,
+        Err(VerifyError::Denied(denied)) => Some(denied),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn backup(store: &Store, to: &Path) {
+    store.backup(to, &mut |_, _| ()).unwrap();
+}
+
+fn assert_whole(store: &Store) {
+    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    assert_eq!(report.damage, Vec::<String>::new());
+    assert_eq!(report.sequence, store.info().unwrap().sequence);
+}
+
+#[test]
+fn a_backup_is_a_store_of_its_own_that_verifies_the_same_tokens() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, good) = key(&store, "good");
+    let (id, bad) = key(&store, "bad");
+    store.revoke(id, &Revoke::default()).unwrap();
+    let mut told = Vec::new();
+    let done = store
+        .backup(folder.path("b"), &mut |done, all| told.push((done, all)))
+        .unwrap();
+    assert_eq!((done.sequence, done.keys), (4, 2));
+    assert!(told.windows(2).all(|pair| pair[0].0 <= pair[1].0));
+    assert_eq!(told.last().map(|(done, all)| done == all), Some(true));
+    key(&store, "later");
+
+    let copy = StoreOptions::new().open(folder.path("b")).unwrap();
+    assert_eq!(denial(&copy, &good), None);
+    assert_eq!(denial(&copy, &bad), Some(Denied::Revoked));
+    assert_eq!(copy.count(&Filter::default()).unwrap(), 2);
+    assert_whole(&copy);
+}
+
+#[test]
+fn a_backup_never_overwrites() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    std::fs::write(folder.path("b"), "precious").unwrap();
+    let refused = store.backup(folder.path("b"), &mut |_, _| ()).unwrap_err();
+    assert_eq!(refused.code(), Code::STORE_EXISTS);
+    assert_eq!(std::fs::read(folder.path("b")).unwrap(), b"precious");
+    let own = store.backup(folder.path("a"), &mut |_, _| ()).unwrap_err();
+    assert_eq!(own.code(), Code::STORE_EXISTS);
+}
+
+#[test]
+fn restoring_revives_nothing_that_was_revoked_disabled_or_pruned_since() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (revoked, revoked_token) = key(&store, "revoked since");
+    let (disabled, disabled_token) = key(&store, "disabled since");
+    let (pruned, pruned_token) = key(&store, "revoked and pruned since");
+    let (_, kept_token) = key(&store, "kept");
+    backup(&store, &folder.path("b"));
+    store.revoke(revoked, &Revoke::default()).unwrap();
+    store.disable(disabled).unwrap();
+    store.revoke(pruned, &Revoke::default()).unwrap();
+    let mut prune = Prune::default();
+    prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+    // Both revoked keys go; a tombstone stays of each.
+    assert_eq!(store.prune(&prune).unwrap().keys, 2);
+    let before = store.info().unwrap().sequence;
+    store.close().unwrap();
+
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    assert_eq!(restored.keys, 0);
+    assert!(restored.sequence > before);
+    assert!(restored.uncertain.is_empty());
+
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &revoked_token), Some(Denied::NotFound));
+    assert_eq!(denial(&store, &pruned_token), Some(Denied::NotFound));
+    assert_eq!(denial(&store, &disabled_token), Some(Denied::Disabled));
+    assert_eq!(denial(&store, &kept_token), None);
+    assert_whole(&store);
+    store.close().unwrap();
+
+    let mut named = Restore::default();
+    named.named = vec![pruned];
+    let refused = options().restore(folder.path("a"), folder.path("b"), &named);
+    assert_eq!(refused.unwrap_err().code(), Code::KEY_IS_REVOKED);
+}
+
+#[test]
+fn an_expired_key_that_was_pruned_comes_back_only_where_it_is_named() {
+    let folder = Folder::new();
+    let clock = keyfob::Clock::manual(Timestamp::from_unix(1_800_000_000));
+    let options = || options().clock(clock.clone());
+    let store = options().create(folder.path("a")).unwrap();
+    let mut new = NewKey::new("short");
+    new.expires = Expiry::In(100);
+    let id = store.create(&new).unwrap().key.id;
+    backup(&store, &folder.path("b"));
+    clock.advance(1_000);
+    let mut prune = Prune::default();
+    prune.expired_before = Some(clock.now());
+    assert_eq!(store.prune(&prune).unwrap().keys, 1);
+    store.close().unwrap();
+
+    let restore = |named| {
+        let mut restore = Restore::default();
+        restore.named = named;
+        options().restore(folder.path("a"), folder.path("b"), &restore).unwrap().keys
+    };
+    assert_eq!(restore(vec![]), 0);
+    assert_eq!(restore(vec![id]), 1);
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(store.get(id).unwrap().state, KeyState::Expired);
+    assert_whole(&store);
+}
+
+#[test]
+fn an_older_copy_put_in_place_is_brought_up_to_the_backup_and_its_log_stays_provable() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (old, old_token) = key(&store, "old");
+    store.create_project(&NewProject::new("shop")).unwrap();
+    store.close().unwrap();
+    std::fs::copy(folder.path("a"), folder.path("older")).unwrap();
+    let store = options().open(folder.path("a")).unwrap();
+    store.revoke(old, &Revoke::default()).unwrap();
+    let (_, new_token) = key(&store, "new");
+    store.delete_project("shop").unwrap();
+    backup(&store, &folder.path("b"));
+    let at = store.info().unwrap().sequence;
+    store.close().unwrap();
+    std::fs::rename(folder.path("older"), folder.path("a")).unwrap();
+
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    assert_eq!((restored.keys, restored.projects), (2, 1));
+    assert!(restored.sequence > at, "the sequence goes on from the higher of the two");
+    let store = options().least_sequence(at).open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &old_token), Some(Denied::Revoked));
+    assert_eq!(denial(&store, &new_token), None);
+    assert!(store.projects().unwrap().is_empty());
+    assert_whole(&store);
+    assert!(store.log(&LogQuery::default(), 100).unwrap().len() > 3);
+}
+
+#[test]
+fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_uncertain() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, token) = key(&store, "k");
+    let (revoked, _) = key(&store, "revoked");
+    store.revoke(revoked, &Revoke::default()).unwrap();
+    backup(&store, &folder.path("b"));
+    store.close().unwrap();
+    std::fs::write(folder.path("a"), "no store any more").unwrap();
+
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    assert_eq!(restored.keys, 2);
+    let uncertain: Vec<_> = restored.uncertain.iter().map(|key| key.name.as_str()).collect();
+    assert_eq!(uncertain, ["k"]);
+    let aside = restored.set_aside.expect("nothing is lost");
+    assert_eq!(std::fs::read(aside).unwrap(), b"no store any more");
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_eq!(store.info().unwrap().sequence, restored.sequence);
+    assert_whole(&store);
+    store.close().unwrap();
+
+    std::fs::remove_file(folder.path("a")).unwrap();
+    let mut disabled = Restore::default();
+    disabled.disable_all = true;
+    let restored = options().restore(folder.path("a"), folder.path("b"), &disabled).unwrap();
+    assert_eq!(restored.set_aside, None);
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &token), Some(Denied::Disabled));
+    assert_whole(&store);
+}
+
+#[test]
+fn a_restore_waits_for_nobody_who_has_the_unreadable_file_open() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    backup(&store, &folder.path("b"));
+    // The file is damaged under an open handle, so that it cannot be opened again.
+    use std::os::unix::fs::FileExt;
+    let file = std::fs::OpenOptions::new().write(true).open(folder.path("a")).unwrap();
+    file.write_all_at(b"junk", 0).unwrap();
+    let refused = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap_err();
+    assert_eq!(refused.code(), Code::LOCKED);
+    drop(store);
+}
+
+#[test]
+fn a_backup_of_another_store_and_a_damaged_one_are_refused() {
+    let folder = Folder::new();
+    options().create(folder.path("a")).unwrap().close().unwrap();
+    let other = options().create(folder.path("other")).unwrap();
+    key(&other, "k");
+    backup(&other, &folder.path("b"));
+    let restore = |from: &str| {
+        let restore = Restore::default();
+        options().restore(folder.path("a"), folder.path(from), &restore).unwrap_err().code()
+    };
+    assert_eq!(restore("b"), Code::OPTIONS_CONTRADICT);
+    let whole = std::fs::read(folder.path("b")).unwrap();
+    std::fs::write(folder.path("cut"), &whole[..whole.len() / 2]).unwrap();
+    std::fs::set_permissions(
+        folder.path("cut"),
+        std::os::unix::fs::PermissionsExt::from_mode(0o600),
+    )
+    .unwrap();
+    assert_eq!(restore("cut"), Code::TRUNCATED);
+}
+
+#[test]
+fn the_check_finds_a_record_that_was_put_back_or_removed_behind_the_stores_back() {
+    use redb::{Database, TableDefinition};
+    const KEYS: TableDefinition<'_, &[u8; 16], &[u8]> = TableDefinition::new("keys");
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (id, token) = key(&store, "k");
+    store.close().unwrap();
+    let before = {
+        let database = Database::open(folder.path("a")).unwrap();
+        let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
+        let table = transaction.open_table(KEYS).unwrap();
+        table.get(id.as_bytes()).unwrap().unwrap().value().to_vec()
+    };
+    let store = options().open(folder.path("a")).unwrap();
+    store.revoke(id, &Revoke::default()).unwrap();
+    assert_eq!(denial(&store, &token), Some(Denied::Revoked));
+    store.close().unwrap();
+    {
+        let database = Database::open(folder.path("a")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction
+            .open_table(KEYS)
+            .unwrap()
+            .insert(id.as_bytes(), before.as_slice())
+            .unwrap();
+        transaction.commit().unwrap();
+    }
+    let store = options().open(folder.path("a")).unwrap();
+    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    assert!(report.damage.iter().any(|line| line.contains("sum")), "{:?}", report.damage);
+    store.close().unwrap();
+    {
+        let database = Database::open(folder.path("a")).unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(KEYS).unwrap().remove(id.as_bytes()).unwrap();
+        transaction.commit().unwrap();
+    }
+    let store = options().open(folder.path("a")).unwrap();
+    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    assert!(report.damage.iter().any(|line| line.contains("should be 1")), "{:?}", report.damage);
+}
+
+#[test]
+fn what_was_noted_of_the_log_is_compared_and_a_pruned_log_stays_provable() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    for number in 0..20 {
+        key(&store, &format!("k{number}"));
+    }
+    let noted = store.verify_log().unwrap();
+    assert_eq!((noted.first, noted.last), (1, 21));
+    assert!(store.check_expected(21, &noted.head).unwrap());
+    assert!(!store.check_expected(20, &noted.head).unwrap());
+    let tenth = store.log(&LogQuery::default(), 10).unwrap()[9].clone();
+
+    assert_eq!(store.prune_log(10).unwrap(), 10);
+    assert!(store.check_expected(10, &tenth.hash).unwrap(), "the hash at the cut is kept");
+    assert_eq!(store.check_expected(9, &tenth.hash).unwrap_err().code(), Code::GONE);
+    assert_eq!(store.verify_log().unwrap().first, 11);
+    let mut since = LogQuery::default();
+    since.after = Some(9);
+    assert_eq!(store.log(&since, 5).unwrap_err().code(), Code::GONE);
+    since.after = Some(10);
+    assert_eq!(store.log(&since, 5).unwrap()[0].sequence, 11);
+    assert_eq!(store.log(&LogQuery::default(), 5).unwrap()[0].sequence, 11);
+    assert!(store.prune_log(1_000).is_err());
+    assert_whole(&store);
+}
+
+#[test]
+fn the_history_of_a_key_is_its_own_events_in_order() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (one, _) = key(&store, "one");
+    let (two, _) = key(&store, "two");
+    store.disable(one).unwrap();
+    store.disable(two).unwrap();
+    store.enable(one).unwrap();
+    store.revoke(one, &Revoke::default()).unwrap();
+    let mut query = LogQuery::default();
+    query.key = Some(one);
+    let names = |events: Vec<keyfob::Event>| -> Vec<&'static str> {
+        events.iter().map(|event| event.kind.name()).collect()
+    };
+    let all = ["key_created", "key_disabled", "key_enabled", "key_revoked"];
+    assert_eq!(names(store.log(&query, 10).unwrap()), all);
+    assert_eq!(names(store.log(&query, 2).unwrap()), all[..2]);
+    let mut prune = Prune::default();
+    prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+    store.prune(&prune).unwrap();
+    let pruned: Vec<&str> = all.into_iter().chain(["key_pruned"]).collect();
+    assert_eq!(names(store.log(&query, 10).unwrap()), pruned, "also after it was pruned");
+}
+
+#[test]
+fn the_log_of_a_project_holds_its_own_events_and_those_of_its_keys() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    key(&store, "elsewhere");
+    store.create_project(&NewProject::new("shop")).unwrap();
+    let mut new = NewKey::new("inside");
+    new.project = Some("shop".into());
+    store.create(&new).unwrap();
+    store.disable_project("shop").unwrap();
+    let mut query = LogQuery::default();
+    query.project = Some("shop".into());
+    let events = store.log(&query, 10).unwrap();
+    let names: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
+    assert_eq!(names, ["project_created", "key_created", "project_disabled"]);
+}
+
+#[test]
+fn compacting_gives_space_back_and_refuses_while_another_handle_is_open() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let new: Vec<NewKey> = (0..2_000).map(|n| NewKey::new(format!("k{n}"))).collect();
+    assert!(store.create_many(&new).stopped.is_none());
+    let all = keyfob::Selection::Filter(Filter::default());
+    assert_eq!(store.revoke_many(&all, &Revoke::default()).unwrap().changed, 2_000);
+    let mut prune = Prune::default();
+    prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+    store.prune(&prune).unwrap();
+    store.prune_log(store.info().unwrap().sequence - 1).unwrap();
+
+    let second = options().open(folder.path("a")).unwrap();
+    assert_eq!(store.compact().unwrap_err().code(), Code::LOCKED);
+    assert!(store.info().is_ok(), "the store goes on after a refusal");
+    second.close().unwrap();
+    let done = store.compact().unwrap();
+    assert!(done.bytes_after < done.bytes_before, "{done:?}");
+    assert_eq!(store.info().unwrap().tombstones, 2_000);
+    key(&store, "afterwards");
+    assert_whole(&store);
+}
+
+#[test]
+fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let store = options().create(&path).unwrap();
+    let (id, token) = key(&store, "k");
+    store.create_project(&NewProject::new("shop")).unwrap();
+    let (gone, _) = key(&store, "gone");
+    store.revoke(gone, &Revoke::default()).unwrap();
+    let mut prune = Prune::default();
+    prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+    store.prune(&prune).unwrap();
+    store.prune_log(2).unwrap();
+    store.close().unwrap();
+    let (one, two) = (|| Pepper::new([1; 32]), || Pepper::new([2; 32]));
+    let open = |options: StoreOptions| options.open(&path).map_err(|e: Error| e.code());
+
+    options().set_pepper(&path, one(), &mut |_, _| ()).unwrap();
+    assert_eq!(open(options()).unwrap_err(), Code::PEPPER_REQUIRED);
+    assert_eq!(open(options().pepper(two())).unwrap_err(), Code::WRONG_PEPPER);
+    let store = open(options().pepper(one())).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+    store.close().unwrap();
+
+    let again = options().pepper(one()).set_pepper(&path, one(), &mut |_, _| ());
+    assert_eq!(again.unwrap_err().code(), Code::PEPPER_REFUSED);
+    options().pepper(one()).set_pepper(&path, two(), &mut |_, _| ()).unwrap();
+    assert_eq!(open(options().pepper(one())).unwrap_err(), Code::WRONG_PEPPER);
+    let store = open(options().pepper(two())).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+    let mut update = keyfob::KeyUpdate::default();
+    update.tags = Change::Set(["t".to_owned()].into());
+    store.update(id, &update).unwrap();
+    store.close().unwrap();
+
+    options().pepper(two()).remove_pepper(&path, &mut |_, _| ()).unwrap();
+    assert_eq!(open(options().pepper(two())).unwrap_err(), Code::PEPPER_NOT_EXPECTED);
+    let store = open(options()).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+    assert_eq!(store.keys(&Filter::default(), Order::Created).count(), 1);
+}
+
+#[test]
+fn a_handle_from_before_a_change_of_peppers_asks_for_the_new_one() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let store = options().create(&path).unwrap();
+    let (id, token) = key(&store, "k");
+    options().set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ()).unwrap();
+    let refused = store.verify(&token, &Requirement::new()).unwrap_err();
+    assert_eq!(refused.code(), Code::PEPPER_REQUIRED);
+    let refused = store.revoke(id, &Revoke::default()).unwrap_err();
+    assert_eq!(refused.code(), Code::PEPPER_REQUIRED);
+}
+
+#[test]
+fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let store = options().create(&path).unwrap();
+    let (_, token) = key(&store, "k");
+    backup(&store, &folder.path("b"));
+    store.close().unwrap();
+    options().set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ()).unwrap();
+    options()
+        .pepper(Pepper::new([1; 32]))
+        .restore(&path, folder.path("b"), &Restore::default())
+        .unwrap();
+    let store = options().pepper(Pepper::new([1; 32])).open(&path).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+}
