@@ -140,3 +140,276 @@ impl Inner {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::disk::CheckOnOpen;
+    use crate::disk::faults::Faults;
+    use crate::error::{Code, Denied, VerifyError};
+    use crate::id::KeyId;
+    use crate::key::NewKey;
+    use crate::lifecycle::{Revoke, Rotate};
+    use crate::requirement::Requirement;
+    use crate::store::StoreOptions;
+
+    struct Bench {
+        _folder: tempfile::TempDir,
+        path: std::path::PathBuf,
+        faults: Arc<Faults>,
+    }
+
+    impl Bench {
+        fn new() -> (Self, Store) {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("store");
+            let bench = Bench {
+                _folder: folder,
+                path,
+                faults: Arc::default(),
+            };
+            let store = bench
+                .options()
+                .prefix("acme")
+                .unwrap()
+                .create(&bench.path)
+                .unwrap();
+            (bench, store)
+        }
+
+        fn options(&self) -> StoreOptions {
+            StoreOptions::new()
+                .faults(Arc::clone(&self.faults))
+                .flush_every(std::time::Duration::ZERO)
+        }
+    }
+
+    fn create(store: &Store) -> Result<(KeyId, String), Error> {
+        let created = store.create(&NewKey::new("k"))?;
+        Ok((created.key.id, created.token.unwrap().expose().to_owned()))
+    }
+
+    fn outcome(store: &Store, token: &str) -> Result<(), Code> {
+        match store.verify(token, &Requirement::new()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(error.code()),
+        }
+    }
+
+    fn assert_whole(store: &Store) {
+        let report = store.check_integrity(&mut |_, _| ()).unwrap();
+        assert_eq!(report.damage, Vec::<String>::new());
+    }
+
+    #[test]
+    fn on_a_full_disk_nothing_is_created_and_everything_can_be_taken_away() {
+        let (bench, store) = Bench::new();
+        let keys: Vec<_> = (0..60).map(|_| create(&store).unwrap()).collect();
+        let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
+        // The disk fills up to the reserve, by others.
+        bench.faults.limit_free_blocks(reserve);
+        assert_eq!(create(&store).unwrap_err().code(), Code::NO_SPACE);
+        assert_eq!(
+            store
+                .rotate(keys[0].0, &Rotate::with_grace(60))
+                .unwrap_err()
+                .code(),
+            Code::NO_SPACE
+        );
+        for (at, (id, token)) in keys.iter().enumerate() {
+            if at % 2 == 0 {
+                store.revoke(*id, &Revoke::default()).unwrap();
+                assert_eq!(outcome(&store, token), Err(Code::REVOKED));
+            } else {
+                store.disable(*id).unwrap();
+                assert_eq!(outcome(&store, token), Err(Code::DISABLED));
+            }
+        }
+        assert_eq!(
+            store.flush().map_err(|e| e.code()),
+            Ok(()),
+            "nothing was used since"
+        );
+        assert_whole(&store);
+        bench.faults.no_limit();
+        create(&store).unwrap();
+    }
+
+    #[test]
+    fn creating_on_a_disk_that_fills_up_stops_before_the_last_revocation_would() {
+        let (bench, store) = Bench::new();
+        bench.faults.limit_free_blocks(600);
+        let mut keys = Vec::new();
+        let refused = loop {
+            match create(&store) {
+                Ok(key) => keys.push(key),
+                Err(error) => break error,
+            }
+            assert!(keys.len() < 100_000, "the disk never filled up");
+        };
+        assert_eq!(refused.code(), Code::NO_SPACE);
+        assert!(!keys.is_empty());
+        for (id, token) in &keys {
+            store.revoke(*id, &Revoke::default()).unwrap();
+            assert_eq!(outcome(&store, token), Err(Code::REVOKED));
+        }
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn a_disk_that_is_full_without_a_reserve_refuses_clearly_and_loses_nothing() {
+        let (bench, store) = Bench::new();
+        let keys: Vec<_> = (0..30).map(|_| create(&store).unwrap()).collect();
+        bench.faults.limit_free_blocks(0);
+        let mut refused = 0;
+        for (id, token) in &keys {
+            match store.revoke(*id, &Revoke::default()) {
+                Ok(_) => assert_eq!(outcome(&store, token), Err(Code::REVOKED)),
+                Err(error) => {
+                    refused += 1;
+                    let code = error.code();
+                    assert!(
+                        code == Code::NO_SPACE || code == Code::OUTCOME_UNKNOWN,
+                        "{error}"
+                    );
+                    assert_eq!(outcome(&store, token), Ok(()), "it goes on reading");
+                }
+            }
+        }
+        bench.faults.no_limit();
+        for (id, token) in &keys {
+            store.revoke(*id, &Revoke::default()).unwrap();
+            assert_eq!(outcome(&store, token), Err(Code::REVOKED));
+        }
+        assert_whole(&store);
+        assert!(refused > 0, "the disk was never full");
+    }
+
+    /// Every operation of a run fails once, one run after another: what was acknowledged is there
+    /// afterwards, and what was refused is not, unless the outcome was said to be unknown.
+    fn every_operation_fails(sticky: bool) {
+        let (bench, store) = Bench::new();
+        let (first, first_token) = create(&store).unwrap();
+        store.close().unwrap();
+        let mut fired_last = true;
+        let mut at = 0;
+        let mut runs = 0;
+        while fired_last {
+            let Ok(store) = bench
+                .options()
+                .check_on_open(CheckOnOpen::Never)
+                .open(&bench.path)
+            else {
+                panic!("the store does not open after run {runs}");
+            };
+            let before = bench.faults.fired();
+            bench.faults.fail_after(at, sticky);
+            let created = create(&store);
+            let (victim, victim_token) = match &created {
+                Ok((id, token)) => (*id, token.clone()),
+                Err(_) => (first, first_token.clone()),
+            };
+            let revoked = created
+                .as_ref()
+                .ok()
+                .map(|_| store.revoke(victim, &Revoke::default()));
+            let checked = outcome(&store, &first_token);
+            let closed = store.close();
+            bench.faults.never_fail();
+            fired_last = bench.faults.fired() > before;
+
+            let store = bench.options().open(&bench.path).unwrap();
+            assert!(
+                checked == Ok(()) || checked.is_err_and(|code| !code.is_denial()),
+                "an error is never turned into a denial: {checked:?}"
+            );
+            assert_eq!(outcome(&store, &first_token), Ok(()), "run {runs}");
+            match (&created, revoked) {
+                (Ok(_), Some(Ok(_))) => {
+                    assert_eq!(
+                        outcome(&store, &victim_token),
+                        Err(Code::REVOKED),
+                        "run {runs}"
+                    );
+                }
+                (Ok(_), Some(Err(error))) => {
+                    let now = outcome(&store, &victim_token);
+                    let unknown = error.code() == Code::OUTCOME_UNKNOWN;
+                    assert!(now == Ok(()) || unknown, "run {runs}: {error}: {now:?}");
+                }
+                (Ok(_), None) => unreachable!("a created key is revoked"),
+                (Err(error), _) => {
+                    assert!(matches!(error, Error::Store(_)), "{error}");
+                }
+            }
+            drop(closed);
+            assert_whole(&store);
+            store.close().unwrap();
+            at += 3;
+            runs += 1;
+            assert!(runs < 2_000, "the faults never end");
+        }
+        assert!(runs > 10, "only {runs} runs: the fuse was not used");
+    }
+
+    #[test]
+    fn an_operation_that_fails_once_loses_nothing_that_was_acknowledged() {
+        every_operation_fails(false);
+    }
+
+    #[test]
+    fn operations_that_go_on_failing_lose_nothing_that_was_acknowledged() {
+        every_operation_fails(true);
+    }
+
+    #[test]
+    fn a_verification_that_cannot_read_is_an_error_and_no_denial() {
+        let (bench, store) = Bench::new();
+        let (_, token) = create(&store).unwrap();
+        store.close().unwrap();
+        let store = bench
+            .options()
+            .page_cache_bytes(0)
+            .open(&bench.path)
+            .unwrap();
+        bench.faults.fail_after(0, true);
+        let failed = store.verify(&token, &Requirement::new());
+        assert!(matches!(failed, Err(VerifyError::Store(_))), "{failed:?}");
+        bench.faults.never_fail();
+        // The handle was closed while the file could not be opened again; a new one reads.
+        drop(store);
+        let store = bench.options().open(&bench.path).unwrap();
+        assert_eq!(outcome(&store, &token), Ok(()));
+        assert_eq!(
+            outcome(&store, "acme_live_x"),
+            Err(Denied::Malformed.code())
+        );
+    }
+
+    #[test]
+    fn a_panic_of_the_engine_is_an_error_and_the_torn_handle_is_never_used_again() {
+        let (bench, store) = Bench::new();
+        let (id, token) = create(&store).unwrap();
+        store.close().unwrap();
+        let store = bench
+            .options()
+            .page_cache_bytes(0)
+            .open(&bench.path)
+            .unwrap();
+        bench.faults.panic_next();
+        let failed = store.verify(&token, &Requirement::new()).unwrap_err();
+        assert_eq!(failed.code(), Code::CORRUPTED, "{failed}");
+        // The file was opened anew, with the full check.
+        assert_eq!(outcome(&store, &token), Ok(()));
+        bench.faults.panic_next();
+        assert!(store.revoke(id, &Revoke::default()).is_err());
+        // Nothing of the torn handle holds a lock: another one opens the file for itself.
+        store.close().unwrap();
+        let store = bench.options().exclusive(true).open(&bench.path).unwrap();
+        assert_eq!(outcome(&store, &token), Ok(()));
+        store.revoke(id, &Revoke::default()).unwrap();
+        assert_whole(&store);
+    }
+}

@@ -98,13 +98,13 @@ impl KeyInfo {
         record: KeyRecord,
         project: Option<&ProjectRecord>,
         prefix: &Prefix,
-        used: impl Fn(u32) -> SecretUse,
+        [used, old_used]: [SecretUse; 2],
         now: Now,
     ) -> Self {
         let state = effective_state(&record, project, now);
         let old_secret = record.running_grace(now).map(|previous| OldSecret {
             grace_expires_at: previous.grace_expires_at,
-            used: used(previous.slot.generation),
+            used: old_used,
         });
         let rotation_due_at = record.rotation_due_at();
         let KeyRecord {
@@ -147,7 +147,7 @@ impl KeyInfo {
             rotated_at: current.created_at,
             rotation_due_after,
             rotation_due_at,
-            used: used(current.generation),
+            used,
             old_secret,
             imported: matches!(current.secret, StoredSecret::Foreign(_)),
             sequence,

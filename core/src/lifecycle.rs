@@ -13,9 +13,9 @@ use crate::error::{Denied, Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
 use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, KeyState, KeyUpdate, NewKey, Resolved, StoredSecret, check_text};
-use crate::key_info::{KeyInfo, SecretUse};
+use crate::key_info::KeyInfo;
 use crate::limits;
-use crate::list::Filter;
+use crate::list::{Filter, uses};
 use crate::policy::Policy;
 use crate::projects::prune_project;
 use crate::secret::{Secret, Token};
@@ -298,16 +298,25 @@ impl Store {
             )?;
         }
         let token = compose(self.prefix(), &new.environment, id, &secret);
-        let project = project_of(writer, &record)?;
-        let key = KeyInfo::of(
-            id,
-            record,
-            project.as_ref(),
-            self.prefix(),
-            |_| SecretUse::default(),
-            now,
-        );
+        let key = self.shown(writer, id, record, now)?;
         Ok(Made::Now(Box::new(key), token))
+    }
+
+    /// What a change answers of a key, read inside its transaction: after the commit nothing may
+    /// fail any more.
+    fn shown(
+        &self,
+        writer: &Writer<'_>,
+        id: KeyId,
+        record: KeyRecord,
+        now: Now,
+    ) -> Result<KeyInfo, Error> {
+        let project = project_of(writer, &record)?;
+        let used = uses(&record, |generation| {
+            Ok(self.secret_use((id, generation), writer.usage(id, generation)?))
+        })?;
+        let prefix = self.prefix();
+        Ok(KeyInfo::of(id, record, project.as_ref(), prefix, used, now))
     }
 
     fn created(&self, made: Made) -> Result<Created, Error> {
@@ -360,17 +369,16 @@ impl Store {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
             let policy = writer.state().policy;
             let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
-                return Ok(());
+                return self.shown(writer, id, before, now);
             };
             if next.scopes != before.scopes
                 && let Some(project) = project_of(writer, &next)?
             {
                 project.check_allows(&next.scopes)?;
             }
-            writer.apply_key(id, Some(&before), Some(next), kind)?;
-            Ok(())
-        })?;
-        self.get(id)
+            let after = applied(writer.apply_key(id, Some(&before), Some(next), kind)?)?;
+            self.shown(writer, id, after, now)
+        })
     }
 
     /// Disables a key until it is enabled again; not to be confused with revoking it.
@@ -467,42 +475,37 @@ impl Store {
             let (next, kind) = before.rotate(id, stored, rotate.grace, now)?;
             let wanted = now.latest().saturating_add(rotate.grace);
             let grace_expires_at = next.previous.as_ref().map(|p| p.grace_expires_at);
-            let environment = next.environment.clone();
-            writer.apply_key(id, Some(&before), Some(next), kind)?;
+            let token = compose(self.prefix(), &next.environment, id, &secret);
+            let after = applied(writer.apply_key(id, Some(&before), Some(next), kind)?)?;
             if let Some((request, digest)) = request {
-                writer.put_request(
-                    &request,
-                    RequestRow {
-                        at: now.clock,
-                        digest,
-                        key_id: id,
-                    },
-                )?;
+                let row = RequestRow {
+                    at: now.clock,
+                    digest,
+                    key_id: id,
+                };
+                writer.put_request(&request, row)?;
             }
-            let token = compose(self.prefix(), &environment, id, &secret);
-            Ok(Some((
-                token,
-                grace_expires_at.is_some_and(|at| at < wanted),
-            )))
-        })?;
-        let key = self.get(id)?;
-        let grace_expires_at = key.old_secret.map(|old| old.grace_expires_at);
-        Ok(match made {
-            Some((token, grace_cut)) => Rotated {
-                key,
+            Ok(Some(Rotated {
+                key: self.shown(writer, id, after, now)?,
                 token: Some(token),
                 grace_expires_at,
-                grace_cut,
+                grace_cut: grace_expires_at.is_some_and(|at| at < wanted),
                 replayed: false,
-            },
-            None => Rotated {
-                key,
-                token: None,
-                grace_expires_at,
-                grace_cut: false,
-                replayed: true,
-            },
-        })
+            }))
+        })?;
+        match made {
+            Some(rotated) => Ok(rotated),
+            None => {
+                let key = self.get(id)?;
+                Ok(Rotated {
+                    grace_expires_at: key.old_secret.map(|old| old.grace_expires_at),
+                    key,
+                    token: None,
+                    grace_cut: false,
+                    replayed: true,
+                })
+            }
+        }
     }
 
     /// Ends the grace of a key's old secret now. No error where none runs.
@@ -521,12 +524,14 @@ impl Store {
     ) -> Result<KeyInfo, Error> {
         self.change(Room::FromReserve, |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
-            if let Some((next, kind)) = transition(&before, now)? {
-                writer.apply_key(id, Some(&before), Some(next), kind)?;
-            }
-            Ok(())
-        })?;
-        self.get(id)
+            let after = match transition(&before, now)? {
+                Some((next, kind)) => {
+                    applied(writer.apply_key(id, Some(&before), Some(next), kind)?)?
+                }
+                None => before,
+            };
+            self.shown(writer, id, after, now)
+        })
     }
 
     /// Revokes many keys.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::{ct_eq_bytes, sha256};
 use crate::disk::codec::{decode_plain, encode_plain};
 use crate::disk::read::Reader;
+use crate::disk::schema::Usage;
 use crate::error::{Error, Misuse, Refused, StoreError};
 use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, KeyState};
@@ -26,6 +27,7 @@ use crate::store::Store;
 use crate::tag::TAG_BYTES;
 use crate::time::{Now, Timestamp};
 use crate::token::Environment;
+use crate::usage::SecretId;
 
 /// Keys looked at in one snapshot.
 const BATCH: usize = 1_024;
@@ -310,16 +312,9 @@ impl<'a> View<'a> {
     }
 
     fn used(&self, id: KeyId, generation: u32) -> Result<SecretUse, StoreError> {
-        let written = self.reader.usage(id, generation)?;
-        let both = written.merged(self.store.inner.marks.of((id, generation)));
-        Ok(if both.uses == 0 {
-            SecretUse::default()
-        } else {
-            SecretUse {
-                last_used_at: Some(Timestamp::from_unix(both.last_used)),
-                uses: both.uses,
-            }
-        })
+        Ok(self
+            .store
+            .secret_use((id, generation), self.reader.usage(id, generation)?))
     }
 
     /// The use of both secrets together.
@@ -352,22 +347,23 @@ impl<'a> View<'a> {
     }
 
     fn info(&mut self, id: KeyId, record: KeyRecord) -> Result<KeyInfo, StoreError> {
-        let current = self.used(id, record.current.generation)?;
-        let previous = match &record.previous {
-            Some(previous) => Some((
-                previous.slot.generation,
-                self.used(id, previous.slot.generation)?,
-            )),
-            None => None,
-        };
-        let used = move |generation| match previous {
-            Some((old, used)) if old == generation => used,
-            _ => current,
-        };
+        let used = uses(&record, |generation| self.used(id, generation))?;
         let (now, store) = (self.now, self.store);
         let project = self.project(&record)?;
         Ok(KeyInfo::of(id, record, project, store.prefix(), used, now))
     }
+}
+
+/// The use of a key's current secret, and of its old one.
+pub(crate) fn uses(
+    record: &KeyRecord,
+    used: impl Fn(u32) -> Result<SecretUse, StoreError>,
+) -> Result<[SecretUse; 2], StoreError> {
+    let old = match &record.previous {
+        Some(previous) => used(previous.slot.generation)?,
+        None => SecretUse::default(),
+    };
+    Ok([used(record.current.generation)?, old])
 }
 
 /// The keys of one snapshot's batch, and where the next batch goes on.
@@ -384,6 +380,18 @@ impl Store {
     pub fn get(&self, id: KeyId) -> Result<KeyInfo, Error> {
         self.read(|reader| self.info_in(reader, id))?
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
+    }
+
+    /// A secret's use: what is written of it, and what this process has not written yet.
+    pub(crate) fn secret_use(&self, secret: SecretId, written: Usage) -> SecretUse {
+        let both = written.merged(self.inner.marks.of(secret));
+        if both.uses == 0 {
+            return SecretUse::default();
+        }
+        SecretUse {
+            last_used_at: Some(Timestamp::from_unix(both.last_used)),
+            uses: both.uses,
+        }
     }
 
     pub(crate) fn info_in(&self, reader: &Reader<'_>, id: KeyId) -> Result<Option<KeyInfo>, Error> {

@@ -137,11 +137,6 @@ impl Keyring {
         self.generations.sort_by_key(|(known, _)| *known);
     }
 
-    /// No longer accepts rows of a generation.
-    pub(crate) fn retire(&mut self, generation: Generation) {
-        self.generations.retain(|(known, _)| *known != generation);
-    }
-
     /// The newest generation: what rows are written under.
     pub(crate) fn newest(&self) -> Generation {
         self.generations

@@ -148,7 +148,10 @@ fn an_expired_key_that_was_pruned_comes_back_only_where_it_is_named() {
     let restore = |named| {
         let mut restore = Restore::default();
         restore.named = named;
-        options().restore(folder.path("a"), folder.path("b"), &restore).unwrap().keys
+        options()
+            .restore(folder.path("a"), folder.path("b"), &restore)
+            .unwrap()
+            .keys
     };
     assert_eq!(restore(vec![]), 0);
     assert_eq!(restore(vec![id]), 1);
@@ -178,7 +181,10 @@ fn an_older_copy_put_in_place_is_brought_up_to_the_backup_and_its_log_stays_prov
         .restore(folder.path("a"), folder.path("b"), &Restore::default())
         .unwrap();
     assert_eq!((restored.keys, restored.projects), (2, 1));
-    assert!(restored.sequence > at, "the sequence goes on from the higher of the two");
+    assert!(
+        restored.sequence > at,
+        "the sequence goes on from the higher of the two"
+    );
     let store = options().least_sequence(at).open(folder.path("a")).unwrap();
     assert_eq!(denial(&store, &old_token), Some(Denied::Revoked));
     assert_eq!(denial(&store, &new_token), None);
@@ -202,7 +208,11 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
         .restore(folder.path("a"), folder.path("b"), &Restore::default())
         .unwrap();
     assert_eq!(restored.keys, 2);
-    let uncertain: Vec<_> = restored.uncertain.iter().map(|key| key.name.as_str()).collect();
+    let uncertain: Vec<_> = restored
+        .uncertain
+        .iter()
+        .map(|key| key.name.as_str())
+        .collect();
     assert_eq!(uncertain, ["k"]);
     let aside = restored.set_aside.expect("nothing is lost");
     assert_eq!(std::fs::read(aside).unwrap(), b"no store any more");
@@ -215,7 +225,9 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
     std::fs::remove_file(folder.path("a")).unwrap();
     let mut disabled = Restore::default();
     disabled.disable_all = true;
-    let restored = options().restore(folder.path("a"), folder.path("b"), &disabled).unwrap();
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &disabled)
+        .unwrap();
     assert_eq!(restored.set_aside, None);
     let store = options().open(folder.path("a")).unwrap();
     assert_eq!(denial(&store, &token), Some(Denied::Disabled));
@@ -229,7 +241,10 @@ fn a_restore_waits_for_nobody_who_has_the_unreadable_file_open() {
     backup(&store, &folder.path("b"));
     // The file is damaged under an open handle, so that it cannot be opened again.
     use std::os::unix::fs::FileExt;
-    let file = std::fs::OpenOptions::new().write(true).open(folder.path("a")).unwrap();
+    let file = std::fs::OpenOptions::new()
+        .write(true)
+        .open(folder.path("a"))
+        .unwrap();
     file.write_all_at(b"junk", 0).unwrap();
     let refused = options()
         .restore(folder.path("a"), folder.path("b"), &Restore::default())
@@ -247,7 +262,10 @@ fn a_backup_of_another_store_and_a_damaged_one_are_refused() {
     backup(&other, &folder.path("b"));
     let restore = |from: &str| {
         let restore = Restore::default();
-        options().restore(folder.path("a"), folder.path(from), &restore).unwrap_err().code()
+        options()
+            .restore(folder.path("a"), folder.path(from), &restore)
+            .unwrap_err()
+            .code()
     };
     assert_eq!(restore("b"), Code::OPTIONS_CONTRADICT);
     let whole = std::fs::read(folder.path("b")).unwrap();
@@ -290,17 +308,32 @@ fn the_check_finds_a_record_that_was_put_back_or_removed_behind_the_stores_back(
     }
     let store = options().open(folder.path("a")).unwrap();
     let report = store.check_integrity(&mut |_, _| ()).unwrap();
-    assert!(report.damage.iter().any(|line| line.contains("sum")), "{:?}", report.damage);
+    assert!(
+        report.damage.iter().any(|line| line.contains("sum")),
+        "{:?}",
+        report.damage
+    );
     store.close().unwrap();
     {
         let database = Database::open(folder.path("a")).unwrap();
         let transaction = database.begin_write().unwrap();
-        transaction.open_table(KEYS).unwrap().remove(id.as_bytes()).unwrap();
+        transaction
+            .open_table(KEYS)
+            .unwrap()
+            .remove(id.as_bytes())
+            .unwrap();
         transaction.commit().unwrap();
     }
     let store = options().open(folder.path("a")).unwrap();
     let report = store.check_integrity(&mut |_, _| ()).unwrap();
-    assert!(report.damage.iter().any(|line| line.contains("should be 1")), "{:?}", report.damage);
+    assert!(
+        report
+            .damage
+            .iter()
+            .any(|line| line.contains("should be 1")),
+        "{:?}",
+        report.damage
+    );
 }
 
 #[test]
@@ -317,8 +350,14 @@ fn what_was_noted_of_the_log_is_compared_and_a_pruned_log_stays_provable() {
     let tenth = store.log(&LogQuery::default(), 10).unwrap()[9].clone();
 
     assert_eq!(store.prune_log(10).unwrap(), 10);
-    assert!(store.check_expected(10, &tenth.hash).unwrap(), "the hash at the cut is kept");
-    assert_eq!(store.check_expected(9, &tenth.hash).unwrap_err().code(), Code::GONE);
+    assert!(
+        store.check_expected(10, &tenth.hash).unwrap(),
+        "the hash at the cut is kept"
+    );
+    assert_eq!(
+        store.check_expected(9, &tenth.hash).unwrap_err().code(),
+        Code::GONE
+    );
     assert_eq!(store.verify_log().unwrap().first, 11);
     let mut since = LogQuery::default();
     since.after = Some(9);
@@ -352,7 +391,11 @@ fn the_history_of_a_key_is_its_own_events_in_order() {
     prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
     store.prune(&prune).unwrap();
     let pruned: Vec<&str> = all.into_iter().chain(["key_pruned"]).collect();
-    assert_eq!(names(store.log(&query, 10).unwrap()), pruned, "also after it was pruned");
+    assert_eq!(
+        names(store.log(&query, 10).unwrap()),
+        pruned,
+        "also after it was pruned"
+    );
 }
 
 #[test]
@@ -369,7 +412,10 @@ fn the_log_of_a_project_holds_its_own_events_and_those_of_its_keys() {
     query.project = Some("shop".into());
     let events = store.log(&query, 10).unwrap();
     let names: Vec<_> = events.iter().map(|event| event.kind.name()).collect();
-    assert_eq!(names, ["project_created", "key_created", "project_disabled"]);
+    assert_eq!(
+        names,
+        ["project_created", "key_created", "project_disabled"]
+    );
 }
 
 #[test]
@@ -379,7 +425,10 @@ fn compacting_gives_space_back_and_refuses_while_another_handle_is_open() {
     let new: Vec<NewKey> = (0..2_000).map(|n| NewKey::new(format!("k{n}"))).collect();
     assert!(store.create_many(&new).stopped.is_none());
     let all = keyfob::Selection::Filter(Filter::default());
-    assert_eq!(store.revoke_many(&all, &Revoke::default()).unwrap().changed, 2_000);
+    assert_eq!(
+        store.revoke_many(&all, &Revoke::default()).unwrap().changed,
+        2_000
+    );
     let mut prune = Prune::default();
     prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
     store.prune(&prune).unwrap();
@@ -415,16 +464,27 @@ fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
 
     options().set_pepper(&path, one(), &mut |_, _| ()).unwrap();
     assert_eq!(open(options()).unwrap_err(), Code::PEPPER_REQUIRED);
-    assert_eq!(open(options().pepper(two())).unwrap_err(), Code::WRONG_PEPPER);
+    assert_eq!(
+        open(options().pepper(two())).unwrap_err(),
+        Code::WRONG_PEPPER
+    );
     let store = open(options().pepper(one())).unwrap();
     assert_eq!(denial(&store, &token), None);
     assert_whole(&store);
     store.close().unwrap();
 
-    let again = options().pepper(one()).set_pepper(&path, one(), &mut |_, _| ());
+    let again = options()
+        .pepper(one())
+        .set_pepper(&path, one(), &mut |_, _| ());
     assert_eq!(again.unwrap_err().code(), Code::PEPPER_REFUSED);
-    options().pepper(one()).set_pepper(&path, two(), &mut |_, _| ()).unwrap();
-    assert_eq!(open(options().pepper(one())).unwrap_err(), Code::WRONG_PEPPER);
+    options()
+        .pepper(one())
+        .set_pepper(&path, two(), &mut |_, _| ())
+        .unwrap();
+    assert_eq!(
+        open(options().pepper(one())).unwrap_err(),
+        Code::WRONG_PEPPER
+    );
     let store = open(options().pepper(two())).unwrap();
     assert_eq!(denial(&store, &token), None);
     assert_whole(&store);
@@ -433,8 +493,14 @@ fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
     store.update(id, &update).unwrap();
     store.close().unwrap();
 
-    options().pepper(two()).remove_pepper(&path, &mut |_, _| ()).unwrap();
-    assert_eq!(open(options().pepper(two())).unwrap_err(), Code::PEPPER_NOT_EXPECTED);
+    options()
+        .pepper(two())
+        .remove_pepper(&path, &mut |_, _| ())
+        .unwrap();
+    assert_eq!(
+        open(options().pepper(two())).unwrap_err(),
+        Code::PEPPER_NOT_EXPECTED
+    );
     let store = open(options()).unwrap();
     assert_eq!(denial(&store, &token), None);
     assert_whole(&store);
@@ -447,7 +513,9 @@ fn a_handle_from_before_a_change_of_peppers_asks_for_the_new_one() {
     let path = folder.path("a");
     let store = options().create(&path).unwrap();
     let (id, token) = key(&store, "k");
-    options().set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ()).unwrap();
+    options()
+        .set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ())
+        .unwrap();
     let refused = store.verify(&token, &Requirement::new()).unwrap_err();
     assert_eq!(refused.code(), Code::PEPPER_REQUIRED);
     let refused = store.revoke(id, &Revoke::default()).unwrap_err();
@@ -462,7 +530,9 @@ fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
     let (_, token) = key(&store, "k");
     backup(&store, &folder.path("b"));
     store.close().unwrap();
-    options().set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ()).unwrap();
+    options()
+        .set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ())
+        .unwrap();
     options()
         .pepper(Pepper::new([1; 32]))
         .restore(&path, folder.path("b"), &Restore::default())

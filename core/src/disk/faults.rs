@@ -17,6 +17,7 @@ pub(crate) struct Faults {
     fuse: AtomicI64,
     sticky: AtomicBool,
     fired: AtomicI64,
+    panics: AtomicBool,
 }
 
 impl Default for Faults {
@@ -27,6 +28,7 @@ impl Default for Faults {
             fuse: AtomicI64::new(-1),
             sticky: AtomicBool::new(false),
             fired: AtomicI64::new(0),
+            panics: AtomicBool::new(false),
         }
     }
 }
@@ -52,12 +54,18 @@ impl Faults {
         self.fuse.store(-1, Ordering::SeqCst);
     }
 
+    /// The next operation panics, as the engine does on some damaged pages.
+    pub(crate) fn panic_next(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
     /// How many operations were made to fail.
     pub(crate) fn fired(&self) -> i64 {
         self.fired.load(Ordering::SeqCst)
     }
 
     fn burn(&self) -> io::Result<()> {
+        assert!(!self.panics.swap(false, Ordering::SeqCst), "injected panic");
         let before = self.fuse.load(Ordering::SeqCst);
         if before < 0 {
             return Ok(());

@@ -159,6 +159,15 @@ impl<'t> Writer<'t> {
             .transpose()
     }
 
+    /// What is written of a secret's use.
+    pub(crate) fn usage(&self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
+        let row = get(
+            self.usage.get(&usage_key(id.as_bytes(), generation)),
+            &self.usage,
+        )?;
+        Ok(row.map_or_else(Usage::default, |row| Usage::from_bytes(row.value())))
+    }
+
     /// How many keys of an owner are neither revoked nor expired, counted up to a most.
     pub(crate) fn count_keys_of_owner(
         &self,
@@ -551,8 +560,7 @@ impl<'t> Writer<'t> {
         usage: Usage,
     ) -> Result<(), StoreError> {
         let key = usage_key(id.as_bytes(), generation);
-        let before = get(self.usage.get(&key), &self.usage)?
-            .map_or_else(Usage::default, |row| Usage::from_bytes(row.value()));
+        let before = self.usage(id, generation)?;
         self.usage
             .insert(&key, &before.merged(usage).to_bytes())
             .map_err(storage_error)?;
