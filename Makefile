@@ -12,8 +12,9 @@ demo: ## Build the command and watch it create, verify, rotate and revoke real k
 test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test
 
-bench: ## Measure (docs/benchmarks.md says what, and against what)
+bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/benchmarks.md
 	@cargo bench --locked --package keyfob-bench
+	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
 
 lint: ## Formatting, clippy, rustdoc, dependencies: warnings are errors
 	@scripts/lint

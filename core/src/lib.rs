@@ -41,6 +41,11 @@
 //! `docs/ARCHITECTURE.md` has the map and the reasons, `docs/FORMAT.md` the file, `docs/TOKEN.md`
 //! the token.
 
+/// The examples of the README are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
 mod authorization;
 mod backup;
 mod base62;
