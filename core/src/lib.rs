@@ -51,6 +51,7 @@ mod error;
 mod event;
 mod foreign;
 mod id;
+mod import;
 mod key;
 mod key_info;
 mod lifecycle;
@@ -76,6 +77,7 @@ pub use error::{Code, Denied, Error, Misuse, Refused, StoreError, VerifyError};
 pub use event::{Event, EventKind, Reason, Subject};
 pub use foreign::ForeignFormat;
 pub use id::{KeyId, ProjectId};
+pub use import::{ImportDefaults, Imported};
 pub use key::{Change, Expiry, KeyState, KeyUpdate, MatchedSecret, NewKey, Revocation};
 pub use key_info::{KeyInfo, OldSecret, SecretUse};
 pub use lifecycle::{
