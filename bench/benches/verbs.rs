@@ -18,7 +18,11 @@ fn verifications(c: &mut Criterion) {
         b.iter(|| floor(black_box(&[7; 55])));
     });
     group.bench_function("one key", |b| {
-        b.iter(|| store.verify(black_box(&tokens[0]), &requirement).expect("good"));
+        b.iter(|| {
+            store
+                .verify(black_box(&tokens[0]), &requirement)
+                .expect("good")
+        });
     });
     let mut at = 0;
     group.bench_function("1,000 keys of 100,000, in turn", |b| {
@@ -45,7 +49,11 @@ fn verifications(c: &mut Criterion) {
 
     let mut group = c.benchmark_group("list");
     group.bench_function("a page of 100 of 100,000", |b| {
-        b.iter(|| store.list(&Filter::default(), &PageRequest::default()).expect("a page"));
+        b.iter(|| {
+            store
+                .list(&Filter::default(), &PageRequest::default())
+                .expect("a page")
+        });
     });
     group.finish();
 }
@@ -76,7 +84,11 @@ fn changes(c: &mut Criterion) {
                 (0..1_000)
                     .map(|_| {
                         number += 1;
-                        format!("{:016x}{:048x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15), number)
+                        format!(
+                            "{:016x}{:048x}",
+                            number.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+                            number
+                        )
                     })
                     .collect::<Vec<_>>()
             },
@@ -90,8 +102,18 @@ fn changes(c: &mut Criterion) {
     group.bench_function("open and close", |b| {
         let path = filled.folder.path().join("small");
         let options = || StoreOptions::new().prefix("acme").expect("a prefix");
-        options().create(&path).expect("a store").close().expect("closed");
-        b.iter(|| options().open(&path).expect("a store").close().expect("closed"));
+        options()
+            .create(&path)
+            .expect("a store")
+            .close()
+            .expect("closed");
+        b.iter(|| {
+            options()
+                .open(&path)
+                .expect("a store")
+                .close()
+                .expect("closed")
+        });
     });
     group.finish();
 }

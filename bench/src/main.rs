@@ -30,7 +30,12 @@ struct Report {
 }
 
 impl Report {
-    fn add(&mut self, what: impl Into<String>, figure: impl Into<String>, beside: impl Into<String>) {
+    fn add(
+        &mut self,
+        what: impl Into<String>,
+        figure: impl Into<String>,
+        beside: impl Into<String>,
+    ) {
         let row = Row {
             what: what.into(),
             figure: figure.into(),
@@ -152,15 +157,28 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
         if let Some(error) = created.stopped {
             return Err(error.into());
         }
-        let token = created.done.into_iter().step_by(10).filter_map(|made| made.token);
+        let token = created
+            .done
+            .into_iter()
+            .step_by(10)
+            .filter_map(|made| made.token);
         tokens.extend(token.map(|token| token.expose().to_owned()));
     }
-    report.rate("create in bulk, log included", keys, took, "; target >= 100,000");
+    report.rate(
+        "create in bulk, log included",
+        keys,
+        took,
+        "; target >= 100,000",
+    );
     let (length, blocks) = on_disk(&path)?;
     report.add(
         "file of plain keys: length / blocks",
         format!("{} MiB", length >> 20),
-        format!("{} MiB; {:.0} B of blocks per key", blocks >> 20, blocks as f64 / keys as f64),
+        format!(
+            "{} MiB; {:.0} B of blocks per key",
+            blocks >> 20,
+            blocks as f64 / keys as f64
+        ),
     );
     table_figures(report, &store, keys as u64)?;
 
@@ -192,7 +210,11 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
     let checksum = median(100, 1_000, |_| {
         black_box(store.verify(black_box(&mistyped), &requirement)).ok();
     });
-    report.times_floor("refused: bad checksum", checksum, "; no disk, target <= 1 x F with the cache");
+    report.times_floor(
+        "refused: bad checksum",
+        checksum,
+        "; no disk, target <= 1 x F with the cache",
+    );
 
     let start = Instant::now();
     store.flush()?;
@@ -238,7 +260,11 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
     let one_by_one = median(30, 1, |_| {
         black_box(store.create(&new_key(0))).ok();
     });
-    report.add("create one key, durable", format!("{:.0} us", one_by_one / 1e3), "median of 30");
+    report.add(
+        "create one key, durable",
+        format!("{:.0} us", one_by_one / 1e3),
+        "median of 30",
+    );
     let mut ids = Vec::new();
     for _ in 0..30 {
         ids.push(store.create(&new_key(0))?.key.id);
@@ -246,7 +272,11 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
     let revoke = median(30, 1, |at| {
         black_box(store.revoke(ids[at], &Revoke::default())).ok();
     });
-    report.add("revoke one key, durable", format!("{:.0} us", revoke / 1e3), "median of 30");
+    report.add(
+        "revoke one key, durable",
+        format!("{:.0} us", revoke / 1e3),
+        "median of 30",
+    );
     store.close()?;
     let open = median(20, 1, |_| {
         let opened = options().and_then(|options| Ok(options.open(&path)?));
@@ -254,12 +284,21 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
             store.close().ok();
         }
     });
-    report.add("open and close", format!("{:.2} ms", open / 1e6), "median of 20; target of the open <= 1 ms");
+    report.add(
+        "open and close",
+        format!("{:.2} ms", open / 1e6),
+        "median of 20; target of the open <= 1 ms",
+    );
     let store = options()?.open(&path)?;
     let start = Instant::now();
     let everything = Selection::Filter(Filter::default());
     let outcome = store.revoke_many(&everything, &Revoke::default())?;
-    report.rate("revoke all, in batches of 10,000", outcome.changed as usize, start.elapsed(), "");
+    report.rate(
+        "revoke all, in batches of 10,000",
+        outcome.changed as usize,
+        start.elapsed(),
+        "",
+    );
     store.close()?;
     Ok(())
 }
@@ -288,7 +327,12 @@ fn indexed(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
             return Err(error.into());
         }
     }
-    report.rate("create in bulk with project, owner and expiry", keys, took, "");
+    report.rate(
+        "create in bulk with project, owner and expiry",
+        keys,
+        took,
+        "",
+    );
     table_figures(report, &store, keys as u64)?;
     let mut filter = Filter::default();
     filter.owner = Some("acct007".to_owned());
@@ -332,12 +376,17 @@ fn imported(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
             .collect();
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
         let start = Instant::now();
-        let imported = store.import(ForeignFormat::Sha256Hex, &lines, &ImportDefaults::default());
+        let imported =
+            store.import(ForeignFormat::Sha256Hex, &lines, &ImportDefaults::default())?;
         took += start.elapsed();
         if let Some(error) = imported.stopped {
             return Err(error.into());
         }
-        refused += imported.results.iter().filter(|result| result.is_err()).count();
+        refused += imported
+            .results
+            .iter()
+            .filter(|result| result.is_err())
+            .count();
     }
     report.rate("import by digest", keys, took, "; target >= 40,000");
     if refused > 0 {
@@ -400,7 +449,11 @@ fn main() -> Outcome<()> {
         rows: Vec::new(),
         floor,
     };
-    report.add("floor F: SHA-256 of one block", format!("{floor:.0} ns"), "1 x F");
+    report.add(
+        "floor F: SHA-256 of one block",
+        format!("{floor:.0} ns"),
+        "1 x F",
+    );
     let folder = tempfile::tempdir()?;
     plain(&mut report, folder.path(), keys)?;
     indexed(&mut report, folder.path(), keys)?;

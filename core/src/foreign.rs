@@ -32,7 +32,7 @@ const DISTINCT_CHARACTERS: usize = 8;
 const LATEST_SECONDS: i64 = 253_402_300_799;
 
 /// The name under which what a foreign system calls its key is kept in the metadata.
-const IMPORTED_ID: &str = "imported_id";
+pub(crate) const IMPORTED_ID: &str = "imported_id";
 
 const TOO_LONG: &str = "longer than 512 bytes, and a longer token is never looked at";
 const LINE_TOO_LONG: &str = "the line is longer than any row can be";

@@ -53,7 +53,7 @@ pub struct KeyInfo {
     pub owner: Option<String>,
     /// What it is now, its project included.
     pub state: KeyState,
-    /// When it was created, or imported.
+    /// When it was created; of an imported key, when it was issued, where its line said so.
     pub created_at: Timestamp,
     /// When it was last changed.
     pub updated_at: Timestamp,

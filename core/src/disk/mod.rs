@@ -425,6 +425,12 @@ impl Disk {
         self.handle().backend.ensure_room(bytes)
     }
 
+    /// Whether a path leads to the file that is open.
+    pub(crate) fn stands_at(&self, path: &Path) -> bool {
+        let own = self.handle().backend.file_id();
+        own.is_ok_and(|own| own.stands_at(path))
+    }
+
     /// The length of the file in bytes.
     pub(crate) fn file_length(&self) -> Result<u64, StoreError> {
         self.handle().backend.file_length()
