@@ -1,5 +1,5 @@
 //! A key and its transitions: pure functions from a record to the next one with its event, or a
-//! refusal. Nothing here reads a clock or a disk; `docs/ARCHITECTURE.md` has the table of what each
+//! refusal. Nothing here reads a clock or a disk; `docs/lifecycle.md` has the table of what each
 //! verb does in each state.
 
 use std::collections::{BTreeMap, BTreeSet};

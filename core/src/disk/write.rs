@@ -1,6 +1,7 @@
 //! The one place that writes rows. Every change goes through [`Writer::apply_key`],
-//! [`Writer::apply_project`] or [`Writer::apply_store`], which write record, indexes, event and
-//! state together; nothing else inserts into those tables, so no change can go unlogged.
+//! [`Writer::apply_project`], [`Writer::apply_store`] or [`Writer::apply_state`], which write record,
+//! indexes, event and state together, so that no change can go unlogged. What only keeps house (uses,
+//! request ids, tombstones, rows sealed anew under another pepper) has no event of its own.
 
 use redb::{ReadableTable, Table, WriteTransaction};
 
