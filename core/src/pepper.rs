@@ -238,3 +238,88 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::disk::faults::Faults;
+    use crate::error::Code;
+    use crate::foreign::ForeignFormat;
+    use crate::import::ImportDefaults;
+    use crate::key::NewKey;
+    use crate::requirement::Requirement;
+
+    const IMPORTED: &str = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf2Sa";
+
+    fn assert_good(store: &Store, token: &str) {
+        let requirement = Requirement::new();
+        assert!(store.verify(token, &requirement).is_ok());
+        assert!(store.verify(IMPORTED, &requirement).is_ok());
+        let report = store.check_integrity(&mut |_, _| ()).unwrap();
+        assert_eq!(report.damage, Vec::<String>::new());
+    }
+
+    #[test]
+    fn an_interrupted_change_goes_on_where_it_stopped_whenever_it_was_interrupted() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store");
+        let faults = Arc::new(Faults::default());
+        let options = |pepper: Option<u8>| {
+            let options = StoreOptions::new()
+                .faults(Arc::clone(&faults))
+                .check_on_open(crate::disk::CheckOnOpen::Never);
+            match pepper {
+                Some(byte) => options.pepper(Pepper::new([byte; 32])),
+                None => options,
+            }
+        };
+        let store = options(None).prefix("acme").unwrap().create(&path).unwrap();
+        let created = store.create(&NewKey::new("k")).unwrap();
+        let token = created.token.unwrap().expose().to_owned();
+        let imported = store
+            .import(ForeignFormat::Raw, &[IMPORTED], &ImportDefaults::default())
+            .unwrap();
+        assert!(imported.results[0].is_ok());
+        store.close().unwrap();
+
+        let mut present = None;
+        let mut interrupted = 0;
+        // Introduced, changed, removed, again and again, each time interrupted later.
+        for round in 0..60u8 {
+            let next = match round % 3 {
+                2 => None,
+                _ => Some(round + 1),
+            };
+            let change = || match next {
+                Some(byte) => {
+                    options(present).set_pepper(&path, Pepper::new([byte; 32]), &mut |_, _| ())
+                }
+                None => options(present).remove_pepper(&path, &mut |_, _| ()),
+            };
+            faults.fail_after(i64::from(round) * 4, true);
+            let first = change();
+            faults.never_fail();
+            if first.is_err() {
+                interrupted += 1;
+                match change() {
+                    Ok(()) => {}
+                    // It was finished, and only the closing failed.
+                    Err(error) => assert!(
+                        matches!(
+                            error.code(),
+                            Code::WRONG_PEPPER | Code::PEPPER_REQUIRED | Code::PEPPER_NOT_EXPECTED
+                        ),
+                        "round {round}: {error}"
+                    ),
+                }
+            }
+            let store = options(next).open(&path).unwrap();
+            assert_good(&store, &token);
+            store.close().unwrap();
+            present = next;
+        }
+        assert!(interrupted > 20, "only {interrupted} were interrupted");
+    }
+}

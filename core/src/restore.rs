@@ -33,6 +33,9 @@ pub struct Restore {
     pub disable_all: bool,
     /// Keys that are brought back although the present store pruned them.
     pub named: Vec<KeyId>,
+    /// Accepts, into a store that has a pepper, a backup from before it had one: nothing but its
+    /// origin says that nobody altered it.
+    pub trust_unkeyed: bool,
 }
 
 /// What a restore did.
@@ -84,6 +87,14 @@ impl StoreOptions {
             return Err(Misuse::argument("options", "a restore cannot be read-only").into());
         }
         let backup = self.open_backup(backup.as_ref())?;
+        let unkeyed = backup.inner.identity.pepper.check.is_none();
+        if unkeyed && self.peppers().current.is_some() && !restore.trust_unkeyed {
+            return Err(Refused::PepperRefused(
+                "the backup is from before the store had a pepper, so that anybody could have \
+                 altered it; say that you trust it to restore it all the same",
+            )
+            .into());
+        }
         let report = backup.check_integrity(&mut |_, _| ())?;
         if let Some(damage) = report.damage.first() {
             return Err(StoreError::Corrupted(format!("the backup is damaged: {damage}")).into());
@@ -158,7 +169,8 @@ impl StoreOptions {
             })
         };
         let set_aside = if path.symlink_metadata().is_ok() {
-            Some(Disk::create_over(path, self.disk_options(), fill)?)
+            let aside = format!(".damaged-{}", now.unix());
+            Some(Disk::create_over(path, self.disk_options(), &aside, fill)?)
         } else {
             Disk::create(path, self.disk_options(), fill)?;
             None
@@ -269,6 +281,15 @@ impl Store {
                 pruned.insert(*id);
             }
         }
+        let mut pruned_projects = HashSet::new();
+        for (id, record) in &contents.projects {
+            let (present, event) = self.read(|reader| {
+                Ok::<_, StoreError>((reader.project(*id)?, reader.event(record.sequence)?))
+            })?;
+            if present.is_none() && lineage.is_shared(event.as_ref(), record.sequence)? {
+                pruned_projects.insert(*id);
+            }
+        }
         let rows = contents.keys.len() + contents.projects.len() + contents.digests.len();
         let (keys, projects, sequence) =
             self.change(Room::Bytes(bulk_bytes(rows)), |writer, now| {
@@ -302,7 +323,17 @@ impl Store {
                     state.sequence = higher;
                     state.mark = state.mark.max(contents.state.mark);
                 })?;
-                let projects = restore_projects(writer, &contents)?;
+                let needed: HashSet<ProjectId> = incoming
+                    .iter()
+                    .filter_map(|(.., record)| record.project)
+                    .collect();
+                let projects = restore_projects(writer, &contents, |id| {
+                    match (pruned_projects.contains(id), needed.contains(id)) {
+                        (false, _) => Incoming::AsItWas,
+                        (true, true) => Incoming::Deleted,
+                        (true, false) => Incoming::StaysAway,
+                    }
+                })?;
                 let keys = incoming.len() as u64;
                 for (id, present, mut record) in incoming {
                     if restore.disable_all && record.revocation.is_none() {
@@ -326,9 +357,23 @@ impl Store {
     }
 }
 
+/// How a project that is missing here comes in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Incoming {
+    AsItWas,
+    /// It was deleted and pruned here, and a key that is brought back still refers to it.
+    Deleted,
+    /// It was deleted and pruned here.
+    StaysAway,
+}
+
 /// Brings in projects that are missing or older here. A name that another project has by now is
 /// not taken from it: the one brought in comes deleted, and its tokens stay refused.
-fn restore_projects(writer: &mut Writer<'_>, contents: &Contents) -> Result<u64, Error> {
+fn restore_projects(
+    writer: &mut Writer<'_>,
+    contents: &Contents,
+    missing: impl Fn(&ProjectId) -> Incoming,
+) -> Result<u64, Error> {
     let mut count = 0;
     for (id, record) in &contents.projects {
         let present = writer.project(*id)?;
@@ -339,7 +384,18 @@ fn restore_projects(writer: &mut Writer<'_>, contents: &Contents) -> Result<u64,
         if !take {
             continue;
         }
+        let incoming = if present.is_some() {
+            Incoming::AsItWas
+        } else {
+            missing(id)
+        };
+        if incoming == Incoming::StaysAway {
+            continue;
+        }
         let mut record = record.clone();
+        if incoming == Incoming::Deleted && record.deleted_at.is_none() {
+            record.deleted_at = Some(record.updated_at);
+        }
         if record.deleted_at.is_none()
             && writer
                 .project_named(&record.name)?

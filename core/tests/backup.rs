@@ -523,7 +523,7 @@ fn a_handle_from_before_a_change_of_peppers_asks_for_the_new_one() {
 }
 
 #[test]
-fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
+fn a_backup_from_before_the_store_had_a_pepper_is_restored_only_where_it_is_trusted() {
     let folder = Folder::new();
     let path = folder.path("a");
     let store = options().create(&path).unwrap();
@@ -533,11 +533,132 @@ fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
     options()
         .set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ())
         .unwrap();
-    options()
-        .pepper(Pepper::new([1; 32]))
-        .restore(&path, folder.path("b"), &Restore::default())
-        .unwrap();
+    let restore = |restore: &Restore| {
+        options()
+            .pepper(Pepper::new([1; 32]))
+            .restore(&path, folder.path("b"), restore)
+            .map_err(|error| error.code())
+    };
+    // Without a pepper anybody could have altered it.
+    assert_eq!(restore(&Restore::default()), Err(Code::PEPPER_REFUSED));
+    let mut trusted = Restore::default();
+    trusted.trust_unkeyed = true;
+    restore(&trusted).unwrap();
     let store = options().pepper(Pepper::new([1; 32])).open(&path).unwrap();
     assert_eq!(denial(&store, &token), None);
     assert_whole(&store);
+}
+
+#[test]
+fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let (one, two) = (|| Pepper::new([1; 32]), || Pepper::new([2; 32]));
+    let store = options().pepper(one()).create(&path).unwrap();
+    let (_, token) = key(&store, "k");
+    backup(&store, &folder.path("b"));
+    store.close().unwrap();
+    options()
+        .pepper(one())
+        .set_pepper(&path, two(), &mut |_, _| ())
+        .unwrap();
+    let restore = |options: StoreOptions| {
+        options
+            .restore(&path, folder.path("b"), &Restore::default())
+            .map_err(|error| error.code())
+    };
+    assert_eq!(restore(options().pepper(two())), Err(Code::PEPPER_REQUIRED));
+    restore(options().pepper(two()).retired_pepper(one())).unwrap();
+    let store = options().pepper(two()).open(&path).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+}
+
+#[test]
+fn a_project_that_was_deleted_and_pruned_does_not_come_back() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let store = options().create(&path).unwrap();
+    let mut project = NewProject::new("shop");
+    project.scopes = ScopeSet::parse(["*"]).unwrap();
+    store.create_project(&project).unwrap();
+    let mut new = NewKey::new("inside");
+    new.project = Some("shop".into());
+    new.expires = Expiry::In(1_000_000);
+    let created = store.create(&new).unwrap();
+    let token = created.token.unwrap();
+    backup(&store, &folder.path("b"));
+    store.revoke(created.key.id, &Revoke::default()).unwrap();
+    store.delete_project("shop").unwrap();
+    let mut prune = Prune::default();
+    prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+    assert_eq!(store.prune(&prune).unwrap().projects, 1);
+    store.close().unwrap();
+    let restored = options()
+        .restore(&path, folder.path("b"), &Restore::default())
+        .unwrap();
+    assert_eq!((restored.keys, restored.projects), (0, 0));
+    let store = options().open(&path).unwrap();
+    assert!(store.projects().unwrap().is_empty());
+    assert_eq!(denial(&store, token.expose()), Some(Denied::NotFound));
+    assert_whole(&store);
+}
+
+/// Who can write the file but has not the pepper claims that the pepper is being removed, so that
+/// rows without a keyed tag would be accepted.
+#[test]
+fn nobody_without_the_pepper_can_claim_that_it_is_being_removed() {
+    use redb::{Database, ReadableTable, TableDefinition};
+    use sha2::{Digest, Sha256};
+    const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let pepper = || Pepper::new([1; 32]);
+    let store = options().pepper(pepper()).create(&path).unwrap();
+    key(&store, "k");
+    let store_id = store.info().unwrap().store_id;
+    store.close().unwrap();
+    let rewrite = |generation: u8| {
+        let database = Database::open(&path).unwrap();
+        let transaction = database.begin_write().unwrap();
+        {
+            let mut meta = transaction.open_table(META).unwrap();
+            let row = meta.get("store").unwrap().unwrap().value().to_vec();
+            // The pepper's part ends the record: current 1, a check, no change under way.
+            let (record, end) = row[18..].split_at(row.len() - 18 - 19);
+            assert_eq!((end[0], end[1], end[18]), (1, 1, 0));
+            let check = &end[2..18];
+            // Current 2 without a check, changing from 1 with the check.
+            let body = [record, &[2, 0, 1, 1, 1], check].concat();
+            let head = [1, generation];
+            let tag = Sha256::new()
+                .chain_update(b"keyfob/plain/1/tag/")
+                .chain_update(store_id)
+                .chain_update([1])
+                .chain_update(5u32.to_le_bytes())
+                .chain_update(b"store")
+                .chain_update(head)
+                .chain_update(&body)
+                .finalize();
+            let forged = [&head[..], &tag[..16], &body].concat();
+            meta.insert("store", forged.as_slice()).unwrap();
+        }
+        transaction.commit().unwrap();
+    };
+    let whole = std::fs::read(&path).unwrap();
+    for generation in [2, 1] {
+        rewrite(generation);
+        assert!(options().pepper(pepper()).open(&path).is_err());
+        let removal = options()
+            .pepper(pepper())
+            .remove_pepper(&path, &mut |_, _| ());
+        assert_eq!(
+            removal.unwrap_err().code(),
+            Code::CORRUPTED,
+            "generation {generation}"
+        );
+        std::fs::write(&path, &whole).unwrap();
+    }
+    // The control: the same file unaltered opens.
+    options().pepper(pepper()).open(&path).unwrap();
 }

@@ -58,14 +58,30 @@ impl Sealed {
         row_key: &[u8],
         record: &T,
     ) -> Result<(Vec<u8>, FullTag), StoreError> {
+        self.seal_under(ring, ring.newest(), row_key, record)
+    }
+
+    /// Encodes a record under a generation, with its tag.
+    pub(crate) fn seal_under<T: Serialize>(
+        self,
+        ring: &Keyring,
+        generation: Generation,
+        row_key: &[u8],
+        record: &T,
+    ) -> Result<(Vec<u8>, FullTag), StoreError> {
         let body = encode(record)?;
-        let head = [ROW_VERSION, ring.newest().0];
-        let tag = ring.tag(ring.newest(), self as u8, row_key, &head, &body);
+        let head = [ROW_VERSION, generation.0];
+        let tag = ring.tag(generation, self as u8, row_key, &head, &body);
         let mut row = Vec::with_capacity(HEAD + TAG_BYTES + body.len());
         row.extend_from_slice(&head);
         row.extend_from_slice(&tag.truncated());
         row.extend_from_slice(&body);
         Ok((row, tag))
+    }
+
+    /// The generation that a row says it is under.
+    pub(crate) fn generation(row: &[u8]) -> Option<Generation> {
+        row.get(1).copied().map(Generation)
     }
 
     /// The whole tag of a row, if the one it carries is right.

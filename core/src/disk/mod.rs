@@ -14,6 +14,7 @@ pub(crate) mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
@@ -68,6 +69,8 @@ pub(crate) struct Disk {
     process: u32,
     handle: RwLock<Handle>,
     writer: Mutex<()>,
+    /// Whether a sign of corruption made the engine check every page already.
+    suspected: AtomicBool,
 }
 
 impl std::fmt::Debug for Disk {
@@ -257,6 +260,7 @@ impl Disk {
                 why_not: None,
             }),
             writer: Mutex::new(()),
+            suspected: AtomicBool::new(false),
         })
     }
 
@@ -273,10 +277,11 @@ impl Disk {
     }
 
     /// The same, but the file takes the place of one that nobody has open: the place is locked
-    /// whole meanwhile, and what was there is kept beside under the name that is returned.
+    /// whole meanwhile, and what was there is kept beside under its name and `aside`.
     pub(crate) fn create_over<E: From<StoreError>>(
         path: &Path,
         options: &DiskOptions,
+        aside: &str,
         fill: impl FnOnce(&New<'_>) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let io = |e| StoreError::io("setting the damaged file aside", e);
@@ -287,12 +292,9 @@ impl Disk {
             .map_err(io)?;
         let place = Backend::new(file, options.deadlines)?;
         place.lock_whole_file()?;
-        let mut aside = path.as_os_str().to_owned();
-        aside.push(format!(
-            ".damaged-{}",
-            crate::time::Clock::system().now().unix()
-        ));
-        let aside = PathBuf::from(aside);
+        let mut kept = path.as_os_str().to_owned();
+        kept.push(aside);
+        let aside = PathBuf::from(kept);
         let mut beside = path.as_os_str().to_owned();
         beside.push(".restored");
         let (unfinished, new) = Unfinished::create(Path::new(&beside), options.tolerance)?;
@@ -427,8 +429,7 @@ impl Disk {
 
     /// Whether a path leads to the file that is open.
     pub(crate) fn stands_at(&self, path: &Path) -> bool {
-        let own = self.handle().backend.file_id();
-        own.is_ok_and(|own| own.stands_at(path))
+        self.id.stands_at(path)
     }
 
     /// The length of the file in bytes.
@@ -444,12 +445,18 @@ impl Disk {
                 E::from(StoreError::Corrupted(text))
             }
             Guarded::Failed(error) => {
-                // After an I/O error the engine refuses even to read until it is opened anew.
-                if matches!(
-                    error.as_store_error(),
-                    Some(StoreError::Io { .. } | StoreError::NoSpace)
-                ) {
-                    self.open_again(false, false);
+                match error.as_store_error() {
+                    // After an I/O error the engine refuses even to read until it is opened anew.
+                    Some(StoreError::Io { .. } | StoreError::NoSpace) => {
+                        self.open_again(false, false);
+                    }
+                    // Once: after a first sign of corruption every page is checked.
+                    Some(StoreError::Corrupted(_))
+                        if !self.suspected.swap(true, Ordering::Relaxed) =>
+                    {
+                        self.open_again(false, true);
+                    }
+                    _ => {}
                 }
                 error
             }

@@ -64,6 +64,11 @@ pub(crate) fn identify(
     let (claimed, row) = identity_row(transaction, path)?;
     let ring = keyring(&claimed, peppers)?;
     let (identity, _) = Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), &row)?;
+    if Sealed::generation(&row) != Some(identity.pepper.vouching()) {
+        return Err(StoreError::Corrupted(
+            "the store's own row is not under the pepper that vouches for it".into(),
+        ));
+    }
     Ok((identity, ring))
 }
 
@@ -127,7 +132,6 @@ pub(crate) fn keyring(identity: &Identity, peppers: &Peppers) -> Result<Keyring,
     }
     match (state.check, &peppers.current) {
         (None, None) => ring.accept(state.current, None),
-        (None, Some(_)) if state.changing_from.is_some() => ring.accept(state.current, None),
         (None, Some(_)) => return Err(StoreError::PepperNotExpected),
         (Some(_), None) => return Err(StoreError::PepperRequired),
         (Some(check), Some(pepper)) if pepper_check(pepper, identity.store_id) == check => {

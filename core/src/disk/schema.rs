@@ -85,8 +85,8 @@ pub(crate) struct Identity {
     pub(crate) pepper: PepperState,
 }
 
-/// Which peppers a store goes by. The row is tagged under the newest of them, so that who has not
-/// the new pepper cannot claim that a change is under way.
+/// Which peppers a store goes by. The row is tagged under [`PepperState::vouching`], so that who
+/// has not a pepper of the store cannot claim that a change is under way.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct PepperState {
     pub(crate) current: Generation,
@@ -94,6 +94,17 @@ pub(crate) struct PepperState {
     pub(crate) check: Option<[u8; 16]>,
     /// The generation and check that rows are still being moved from.
     pub(crate) changing_from: Option<(Generation, Option<[u8; 16]>)>,
+}
+
+impl PepperState {
+    /// The generation that the row itself is tagged under: the newest, but while a pepper is being
+    /// removed the one that still has it.
+    pub(crate) fn vouching(&self) -> Generation {
+        match (self.check, self.changing_from) {
+            (None, Some((from, Some(_)))) => from,
+            _ => self.current,
+        }
+    }
 }
 
 /// How far the chain of the log was computed anew under a new pepper.

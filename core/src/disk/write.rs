@@ -219,7 +219,11 @@ impl<'t> Writer<'t> {
         previous: u64,
         kind: EventKind,
     ) -> Result<u64, StoreError> {
-        let sequence = self.state.sequence + 1;
+        let sequence = self
+            .state
+            .sequence
+            .checked_add(1)
+            .ok_or_else(|| StoreError::Corrupted("the sequence has no next number".into()))?;
         let event = EventRecord {
             at_ms: self.stamp.at_ms,
             actor: self.stamp.actor.to_owned(),
@@ -685,9 +689,11 @@ impl<'t> Writer<'t> {
         Ok(done)
     }
 
-    /// Writes the identity anew, under the newest generation.
+    /// Writes the identity anew, under the generation that vouches for it.
     pub(crate) fn put_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
-        let (row, _) = Sealed::MetaStore.seal(self.ring, META_STORE.as_bytes(), identity)?;
+        let generation = identity.pepper.vouching();
+        let (row, _) =
+            Sealed::MetaStore.seal_under(self.ring, generation, META_STORE.as_bytes(), identity)?;
         self.meta
             .insert(META_STORE, row.as_slice())
             .map_err(storage_error)?;
