@@ -1,5 +1,5 @@
 //! Import: keys that another system issued are brought in line by line, and go on working as they
-//! were issued. A line is read and judged (`foreign.rs`), becomes a record as a creation would make
+//! were issued. A line is read and judged (`foreign_row.rs`), becomes a record as a creation would make
 //! it, and goes through the one funnel. `docs/importing.md` has the formats and the rules.
 
 use std::collections::{BTreeSet, HashMap};
@@ -8,7 +8,8 @@ use crate::commit::Room;
 use crate::disk::write::Writer;
 use crate::error::{Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
-use crate::foreign::{ForeignFormat, ForeignRow, ForeignSecret, IMPORTED_ID, Scheme, parse_line};
+use crate::foreign::{ForeignFormat, ForeignSecret, Scheme};
+use crate::foreign_row::{ForeignRow, IMPORTED_ID, parse_line};
 use crate::id::{KeyId, ProjectId};
 use crate::key::{Expiry, KeyRecord, NewKey, Resolved, StoredSecret};
 use crate::lifecycle::bulk_bytes;

@@ -56,6 +56,7 @@ mod disk;
 mod error;
 mod event;
 mod foreign;
+mod foreign_row;
 mod id;
 mod import;
 mod integrity;

@@ -450,11 +450,22 @@ impl Disk {
                     Some(StoreError::Io { .. } | StoreError::NoSpace) => {
                         self.open_again(false, false);
                     }
-                    // Once: after a first sign of corruption every page is checked.
-                    Some(StoreError::Corrupted(_))
+                    // Once: after a first sign of corruption every page is checked, and the answer
+                    // says what was found. What can be read goes on being read: no row is believed
+                    // without its tag.
+                    Some(StoreError::Corrupted(sign))
                         if !self.suspected.swap(true, Ordering::Relaxed) =>
                     {
-                        self.open_again(false, true);
+                        let sign = sign.clone();
+                        let found = match self.open_again(false, true) {
+                            None => "every page is as the engine wrote it".to_owned(),
+                            Some(finding) => {
+                                self.open_again(false, false);
+                                finding
+                            }
+                        };
+                        let told = format!("{sign} (checking every page: {found})");
+                        return E::from(StoreError::Corrupted(told));
                     }
                     _ => {}
                 }
@@ -465,8 +476,8 @@ impl Disk {
 
     /// Opens the file anew in place of a handle that failed. A torn one is never used again: its
     /// file is taken away first, and the engine's own object is leaked, since dropping it can walk
-    /// the same damaged pages and abort the process.
-    fn open_again(&self, torn: bool, check: bool) {
+    /// the same damaged pages and abort the process. Answers why it could not be opened, if so.
+    fn open_again(&self, torn: bool, check: bool) -> Option<String> {
         let mut handle = self.handle_alone();
         let engine_before = handle.engine.take();
         if torn {
@@ -499,6 +510,7 @@ impl Disk {
             }
             Err(error) => handle.why_not = Some(error.to_string()),
         }
+        handle.why_not.clone()
     }
 
     /// Opens the file anew after a commit whose outcome is unknown.
