@@ -112,7 +112,7 @@ fn changes(c: &mut Criterion) {
                 .open(&path)
                 .expect("a store")
                 .close()
-                .expect("closed")
+                .expect("closed");
         });
     });
     group.finish();

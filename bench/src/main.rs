@@ -4,6 +4,12 @@
 //! (1,000,000 unless it is given), the second the page to write. Every figure is printed as it
 //! came out; what has a target stands beside it.
 
+#![allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "figures are printed to three digits"
+)]
+
 use std::fmt::Write as _;
 use std::hint::black_box;
 use std::path::Path;

@@ -3,7 +3,7 @@
 //! verb does in each state.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
@@ -350,7 +350,7 @@ fn unmapped_range(range: IpNet) -> IpNet {
     const MAPPED_BITS: u8 = 96;
     if let IpNet::V6(v6) = range
         && v6.prefix_len() >= MAPPED_BITS
-        && let IpAddr::V4(v4) = IpAddr::V6(Ipv6Addr::from(v6.addr())).to_canonical()
+        && let IpAddr::V4(v4) = IpAddr::V6(v6.addr()).to_canonical()
         && let Ok(v4) = ipnet::Ipv4Net::new(v4, v6.prefix_len() - MAPPED_BITS)
     {
         return IpNet::V4(v4.trunc());
@@ -999,10 +999,8 @@ mod tests {
                 .map(|i| (format!("k{i:02}"), "v".repeat(value)))
                 .collect()
         };
-        for (bound, past) in [(200, 201)] {
-            assert!(ok(&|new| new.name = "n".repeat(bound)));
-            assert!(!ok(&|new| new.name = "n".repeat(past)));
-        }
+        assert!(ok(&|new| new.name = "n".repeat(200)));
+        assert!(!ok(&|new| new.name = "n".repeat(201)));
         assert!(!ok(&|new| new.name = String::new()));
         assert!(!ok(&|new| new.name = "a\u{7}b".into()));
         assert!(ok(&|new| new.owner = Some("o".repeat(128))));

@@ -152,7 +152,7 @@ fn check_file_system(path: &Path, file: &File, tolerance: Tolerance) -> Result<(
     let statfs = rustix::fs::fstatfs(file)
         .map_err(|e| StoreError::io("reading the kind of file system", e.into()))?;
     // The kernel's magic is 32 bits wide; the field's width and sign differ by platform.
-    let magic = (i128::from(statfs.f_type) & 0xffff_ffff) as u32;
+    let magic = u32::try_from(i128::from(statfs.f_type) & 0xffff_ffff).unwrap_or(u32::MAX);
     if NETWORK_FILE_SYSTEMS.contains(&magic) {
         return Err(StoreError::NetworkFileSystem(path.into()));
     }
