@@ -384,6 +384,7 @@ impl Store {
     pub fn get(&self, id: KeyId) -> Result<KeyInfo, Error> {
         self.read(|reader| self.info_in(reader, id))?
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
+        let _uses = self.inner.marks.seeing();
     }
 
     pub(crate) fn info_in(&self, reader: &Reader<'_>, id: KeyId) -> Result<Option<KeyInfo>, Error> {
@@ -465,8 +466,7 @@ impl Store {
         let mut keys = Vec::new();
         loop {
             let most = page.limit - keys.len();
-            let batch =
-                self.read(|reader| self.batch(reader, filter, page, after.as_ref(), most))?;
+            let batch = self.read_batch(filter, page, after.as_ref(), most)?;
             let full = batch.keys.len() == most;
             let last = batch.keys.last().map(|(place, _)| place.clone());
             keys.extend(batch.keys.into_iter().map(|(_, key)| key));
@@ -559,8 +559,7 @@ impl Store {
         let mut ids = Vec::new();
         loop {
             let left = most - ids.len();
-            let batch =
-                self.read(|reader| self.batch(reader, filter, &page, place.as_ref(), left))?;
+            let batch = self.read_batch(filter, &page, place.as_ref(), left)?;
             ids.extend(batch.keys.iter().map(|(place, _)| place.id()));
             match batch.next {
                 None => return Ok((ids, None)),
@@ -598,6 +597,17 @@ impl Store {
 
     /// Looks at a batch of candidates in one snapshot.
     fn batch(
+    fn read_batch(
+        &self,
+        filter: &Filter,
+        page: &PageRequest,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Batch, Error> {
+        let _uses = self.inner.marks.seeing();
+        self.read(|reader| self.batch(reader, filter, page, after, most))
+    }
+
         &self,
         reader: &Reader<'_>,
         filter: &Filter,
@@ -638,8 +648,7 @@ impl Store {
         let mut kept: BTreeMap<Place, KeyInfo> = BTreeMap::new();
         let (mut at, mut more) = (None, false);
         loop {
-            let batch =
-                self.read(|reader| self.batch(reader, filter, &scan, at.as_ref(), usize::MAX))?;
+            let batch = self.read_batch(filter, &scan, at.as_ref(), usize::MAX)?;
             for (place, key) in batch.keys {
                 let place = Place::Name(key.name.clone(), place.id());
                 let ahead = match (&after, page.reverse) {
