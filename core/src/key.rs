@@ -306,6 +306,12 @@ pub(crate) fn check_text(
     Ok(())
 }
 
+/// A set need not have come from a parse: what two sets have in common may be longer than either,
+/// and a record with it could not be read again.
+pub(crate) fn check_scopes(scopes: &ScopeSet) -> Result<(), Misuse> {
+    Misuse::check_limit("number of scopes", scopes.len(), limits::SCOPES)
+}
+
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), Misuse> {
     Misuse::check_limit("metadata (pairs)", metadata.len(), limits::METADATA_PAIRS)?;
     let mut total = 0;
@@ -379,7 +385,7 @@ impl KeyRecord {
     pub(crate) fn check_new(new: &NewKey) -> Result<(), Misuse> {
         let NewKey {
             name,
-            scopes: _,
+            scopes,
             project,
             environment: _,
             owner,
@@ -392,6 +398,7 @@ impl KeyRecord {
             request_id,
         } = new;
         check_text("key name (bytes)", name, 1, limits::KEY_NAME_BYTES)?;
+        check_scopes(scopes)?;
         if let Some(project) = project {
             crate::project::check_project_name(project)?;
         }
@@ -546,7 +553,10 @@ impl KeyRecord {
         match scopes {
             Change::Keep => {}
             Change::Clear => next.scopes = ScopeSet::empty(),
-            Change::Set(scopes) => next.scopes = scopes.clone(),
+            Change::Set(scopes) => {
+                check_scopes(scopes)?;
+                next.scopes = scopes.clone();
+            }
         }
         if let Change::Set(owner) = owner {
             check_text("owner (bytes)", owner, 1, limits::OWNER_BYTES)?;
