@@ -390,7 +390,7 @@ impl KeyRecord {
             environment: _,
             owner,
             expires: _,
-            not_before,
+            not_before: _,
             metadata,
             tags,
             ip_list,
@@ -404,14 +404,6 @@ impl KeyRecord {
         }
         if let Some(owner) = owner {
             check_text("owner (bytes)", owner, 1, limits::OWNER_BYTES)?;
-        }
-        if not_before
-            .is_some_and(|at| at.unix().unsigned_abs() > limits::HORIZON_SECONDS as u64 * 3)
-        {
-            return Err(Misuse::InvalidTime {
-                what: "not-before",
-                why: "is out of range",
-            });
         }
         check_metadata(metadata)?;
         check_tags(tags)?;
@@ -435,6 +427,7 @@ impl KeyRecord {
             owner,
             expires_at,
         } = resolved;
+        check_not_before(new.not_before, now)?;
         check_validity(new.not_before, expires_at)?;
         Ok(KeyRecord {
             sequence: 0,
@@ -603,6 +596,9 @@ impl KeyRecord {
         }
         rotation_due_after.apply(&mut next.rotation_due_after);
         check_period("rotation period", next.rotation_due_after)?;
+        if next.not_before != self.not_before {
+            check_not_before(next.not_before, now)?;
+        }
         check_validity(next.not_before, next.expires_at)?;
         next.cut_grace();
 
@@ -783,6 +779,16 @@ impl KeyRecord {
         self.rotation_due_after.map(|period| {
             Timestamp::from_unix(self.current.created_at.unix().saturating_add(period))
         })
+    }
+}
+
+fn check_not_before(not_before: Option<Timestamp>, now: Timestamp) -> Result<(), Misuse> {
+    match not_before {
+        Some(at) if at.seconds_since(now) > limits::HORIZON_SECONDS => Err(Misuse::InvalidTime {
+            what: "not-before",
+            why: "must lie ahead by at most 1,000 years",
+        }),
+        _ => Ok(()),
     }
 }
 
