@@ -896,7 +896,16 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
         KeyState::Expired => return Err(Denied::Expired.into()),
         KeyState::Active => {}
     }
-    if parent.expires_at().is_some_and(|at| now.latest() >= at) {
+    // The secret itself must be good still: a rotation or a finish may have ended it meanwhile.
+    let ends_at = if parent.generation() == record.current.generation {
+        record.expires_at
+    } else {
+        match &record.previous {
+            Some(old) if old.slot.generation == parent.generation() => Some(old.grace_expires_at),
+            _ => return Err(Denied::NotFound.into()),
+        }
+    };
+    if ends_at.is_some_and(|at| now.latest() >= at) {
         return Err(Denied::Expired.into());
     }
     let granted = match &project {
@@ -939,7 +948,7 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
         return Err(Refused::BeyondParent("a key of another environment").into());
     }
     // An old secret in its grace gives away no more time than it has.
-    if let Some(end) = parent.expires_at() {
+    if let Some(end) = ends_at {
         let policy = writer.state().policy;
         match new.expires.resolve(&policy, now.clock)? {
             Some(at) if at <= end => {}
