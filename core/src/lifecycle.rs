@@ -12,7 +12,9 @@ use crate::disk::write::Writer;
 use crate::error::{Denied, Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
 use crate::id::{KeyId, ProjectId};
-use crate::key::{KeyRecord, KeyState, KeyUpdate, NewKey, Resolved, StoredSecret, check_text};
+use crate::key::{
+    Expiry, KeyRecord, KeyState, KeyUpdate, NewKey, Resolved, StoredSecret, check_text,
+};
 use crate::key_info::{KeyInfo, SecretUse};
 use crate::limits;
 use crate::list::Filter;
@@ -952,9 +954,8 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
         let policy = writer.state().policy;
         match new.expires.resolve(&policy, now.clock)? {
             Some(at) if at <= end => {}
-            None if new.expires == crate::key::Expiry::Default => {
-                new.expires = crate::key::Expiry::At(end);
-            }
+            // Not named: the policy's lifetime, as far as the creating key's own goes.
+            _ if new.expires == Expiry::Default => new.expires = Expiry::At(end),
             _ => return Err(Refused::BeyondParent("an expiry after its own").into()),
         }
     }
