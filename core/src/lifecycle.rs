@@ -969,3 +969,12 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
     }
     Ok(new)
 }
+    // A creation without an owner is given that of the project, which the creating key may lack.
+    if new.owner.is_none()
+        && record.owner.is_none()
+        && let Some(name) = &new.project
+        && let Some((_, target)) = writer.project_named(name)?
+        && target.owner.is_some()
+    {
+        return Err(Refused::BeyondParent("the owner of its project").into());
+    }
