@@ -360,16 +360,9 @@ impl Store {
     pub fn update(&self, id: KeyId, update: &KeyUpdate) -> Result<KeyInfo, Error> {
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
-            let policy = writer.state().policy;
-            let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
-                return Ok(());
-            };
-            if next.scopes != before.scopes
-                && let Some(project) = project_of(writer, &next)?
-            {
-                project.check_allows(&next.scopes)?;
+            if let Some((next, kind)) = updated(writer, id, &before, update, now)? {
+                writer.apply_key(id, Some(&before), Some(next), kind)?;
             }
-            writer.apply_key(id, Some(&before), Some(next), kind)?;
             Ok(())
         })?;
         self.get(id)
@@ -542,7 +535,8 @@ impl Store {
         revoke: &Revoke,
     ) -> Result<BulkOutcome, Error> {
         revoke.check()?;
-        Ok(self.change_many(selection, |_, record, now| {
+        let room = |_| Room::FromReserve;
+        Ok(self.change_many(selection, room, |_, _, record, now| {
             Ok(record.revoke(revoke.reason, revoke.note.as_deref(), now.clock))
         }))
     }
@@ -558,7 +552,8 @@ impl Store {
     }
 
     fn set_enabled_many(&self, selection: &Selection, enabled: bool) -> BulkOutcome {
-        self.change_many(selection, |id, record, now| {
+        let room = |_| Room::FromReserve;
+        self.change_many(selection, room, |_, id, record, now| {
             if record.revocation.is_some() {
                 return Ok(None);
             }
@@ -568,29 +563,29 @@ impl Store {
 
     /// Changes what an update names of many keys; those that are revoked stay as they are.
     pub fn update_many(&self, selection: &Selection, update: &KeyUpdate) -> BulkOutcome {
-        let mut outcome = BulkOutcome::default();
-        let keys = self.each_batch(selection, &mut outcome, |ids, outcome| {
-            for id in ids {
-                match self.update(*id, update) {
-                    Ok(_) => outcome.changed += 1,
-                    Err(Error::Refused(Refused::KeyIsRevoked(_))) => outcome.unchanged += 1,
-                    Err(error) => return Err(error),
-                }
+        let room = |keys| Room::Bytes(bulk_bytes(keys));
+        self.change_many(selection, room, |writer, id, record, now| {
+            if record.revocation.is_some() {
+                return Ok(None);
             }
-            Ok(())
-        });
-        outcome.stopped = keys.err();
-        outcome
+            updated(writer, id, record, update, now)
+        })
     }
 
     fn change_many(
         &self,
         selection: &Selection,
-        transition: impl Fn(KeyId, &KeyRecord, Now) -> Result<Option<(KeyRecord, EventKind)>, Error>,
+        room: impl Fn(usize) -> Room,
+        transition: impl Fn(
+            &Writer<'_>,
+            KeyId,
+            &KeyRecord,
+            Now,
+        ) -> Result<Option<(KeyRecord, EventKind)>, Error>,
     ) -> BulkOutcome {
         let mut outcome = BulkOutcome::default();
         let result = self.each_batch(selection, &mut outcome, |ids, outcome| {
-            let (changed, unchanged) = self.change(Room::FromReserve, |writer, now| {
+            let (changed, unchanged) = self.change(room(ids.len()), |writer, now| {
                 let (mut changed, mut unchanged) = (0, 0);
                 for id in ids {
                     let Some(before) = writer.key(*id)? else {
@@ -604,7 +599,7 @@ impl Store {
                     {
                         continue;
                     }
-                    match transition(*id, &before, now)? {
+                    match transition(writer, *id, &before, now)? {
                         Some((next, kind)) => {
                             writer.apply_key(*id, Some(&before), Some(next), kind)?;
                             changed += 1;
@@ -846,6 +841,55 @@ fn project_of(
     }
 }
 
+/// Whether a key is one of those that the policy counts.
+fn counts(record: &KeyRecord, now: Now) -> bool {
+    record.revocation.is_none() && !record.is_expired(now)
+}
+
+/// Refuses one more key of an owner who has as many as the policy admits.
+fn check_most_keys(
+    writer: &Writer<'_>,
+    owner: Option<&str>,
+    policy: &Policy,
+    now: Now,
+) -> Result<(), Error> {
+    if let (Some(owner), Some(most)) = (owner, policy.most_keys_per_owner)
+        && writer.count_keys_of_owner(owner, most, |record| counts(record, now))? >= most
+    {
+        return Err(Refused::TooManyKeys {
+            owner: owner.to_owned(),
+            most,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// What an update makes of a key, held against its project and the policy; none where nothing
+/// changes.
+fn updated(
+    writer: &Writer<'_>,
+    id: KeyId,
+    before: &KeyRecord,
+    update: &KeyUpdate,
+    now: Now,
+) -> Result<Option<(KeyRecord, EventKind)>, Error> {
+    let policy = writer.state().policy;
+    let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
+        return Ok(None);
+    };
+    if next.scopes != before.scopes
+        && let Some(project) = project_of(writer, &next)?
+    {
+        project.check_allows(&next.scopes)?;
+    }
+    // Given to another owner, or brought back to life, it is one more of theirs.
+    if counts(&next, now) && (next.owner != before.owner || !counts(before, now)) {
+        check_most_keys(writer, next.owner.as_deref(), &policy, now)?;
+    }
+    Ok(Some((next, kind)))
+}
+
 /// Looks up what a creation names, and holds it against project and policy.
 pub(crate) fn resolve(
     writer: &Writer<'_>,
@@ -869,16 +913,7 @@ pub(crate) fn resolve(
     let owner = new.owner.clone().or(project_owner);
     let expires_at = new.expires.resolve(policy, now.clock)?;
     policy.judge_expiry(expires_at, now.clock)?;
-    if let (Some(owner), Some(most)) = (&owner, policy.most_keys_per_owner) {
-        let counts = |record: &KeyRecord| record.revocation.is_none() && !record.is_expired(now);
-        if writer.count_keys_of_owner(owner, most, counts)? >= most {
-            return Err(Refused::TooManyKeys {
-                owner: owner.clone(),
-                most,
-            }
-            .into());
-        }
-    }
+    check_most_keys(writer, owner.as_deref(), policy, now)?;
     Ok(Resolved {
         project,
         owner,
@@ -940,6 +975,15 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
             }
         }
     }
+    // A creation without an owner is given that of the project, which the creating key may lack.
+    if new.owner.is_none()
+        && record.owner.is_none()
+        && let Some(name) = &new.project
+        && let Some((_, target)) = writer.project_named(name)?
+        && target.owner.is_some()
+    {
+        return Err(Refused::BeyondParent("the owner of its project").into());
+    }
     if new.owner.is_none() {
         new.owner.clone_from(&record.owner);
     }
@@ -969,12 +1013,3 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
     }
     Ok(new)
 }
-    // A creation without an owner is given that of the project, which the creating key may lack.
-    if new.owner.is_none()
-        && record.owner.is_none()
-        && let Some(name) = &new.project
-        && let Some((_, target)) = writer.project_named(name)?
-        && target.owner.is_some()
-    {
-        return Err(Refused::BeyondParent("the owner of its project").into());
-    }
