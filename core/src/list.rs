@@ -325,7 +325,8 @@ impl<'a> View<'a> {
     /// The use of both secrets together.
     fn last_use(&self, id: KeyId, record: &KeyRecord) -> Result<SecretUse, StoreError> {
         let current = self.used(id, record.current.generation)?;
-        let Some(previous) = &record.previous else {
+        // As the key is shown: an old secret whose grace has ended is no part of it.
+        let Some(previous) = record.running_grace(self.now) else {
             return Ok(current);
         };
         let old = self.used(id, previous.slot.generation)?;
