@@ -119,7 +119,8 @@ impl Default for PageRequest {
 pub struct Page {
     /// The keys.
     pub keys: Vec<KeyInfo>,
-    /// Where the next page begins; none where this is the last.
+    /// Where the next page begins; none where this is known to be the last. A page that ends where
+    /// a batch of the scan does may be followed by an empty one.
     pub cursor: Option<String>,
 }
 
@@ -383,9 +384,9 @@ impl Store {
     /// # Errors
     /// NO_SUCH_KEY.
     pub fn get(&self, id: KeyId) -> Result<KeyInfo, Error> {
+        let _uses = self.inner.marks.seeing();
         self.read(|reader| self.info_in(reader, id))?
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
-        let _uses = self.inner.marks.seeing();
     }
 
     pub(crate) fn info_in(&self, reader: &Reader<'_>, id: KeyId) -> Result<Option<KeyInfo>, Error> {
@@ -596,8 +597,6 @@ impl Store {
         compiled.matches(record, state, now, SecretUse::default())
     }
 
-    /// Looks at a batch of candidates in one snapshot.
-    fn batch(
     fn read_batch(
         &self,
         filter: &Filter,
@@ -609,6 +608,8 @@ impl Store {
         self.read(|reader| self.batch(reader, filter, page, after, most))
     }
 
+    /// Looks at a batch of candidates in one snapshot.
+    fn batch(
         &self,
         reader: &Reader<'_>,
         filter: &Filter,
@@ -624,12 +625,15 @@ impl Store {
             if !view.matches(&compiled, id, &record)? {
                 continue;
             }
-            let place = Place::of(page.order, id, &record);
-            keys.push((place.clone(), view.info(id, record)?));
+            // One more than asked for tells that there is another page.
             if keys.len() == most {
-                next = Some(place);
+                next = keys
+                    .last()
+                    .map(|(place, _): &(Place, KeyInfo)| place.clone());
                 break;
             }
+            let place = Place::of(page.order, id, &record);
+            keys.push((place, view.info(id, record)?));
         }
         Ok(Batch { keys, next })
     }
