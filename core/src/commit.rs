@@ -109,6 +109,7 @@ impl Inner {
 
     /// Writes the kept last-used times.
     pub(crate) fn flush_marks(&self) -> Result<(), Error> {
+        let _one = self.marks.writing();
         loop {
             let taken = self.marks.take(limits::USAGE_ROWS);
             if taken.is_empty() {
@@ -134,9 +135,10 @@ impl Inner {
                     })
                 });
             if let Err(error) = written {
-                self.marks.put_back(taken);
+                self.marks.put_back();
                 return Err(error);
             }
+            self.marks.written();
         }
     }
 }

@@ -91,6 +91,7 @@ impl Check {
 pub struct Verified {
     key_id: KeyId,
     matched: MatchedSecret,
+    generation: u32,
     owner: Option<String>,
     project: Option<String>,
     environment: Environment,
@@ -107,6 +108,11 @@ impl Verified {
     /// Which of the key's secrets the token holds.
     pub fn matched(&self) -> MatchedSecret {
         self.matched
+    }
+
+    /// The generation of the secret that matched, which no other secret of the key ever has.
+    pub(crate) fn generation(&self) -> u32 {
+        self.generation
     }
 
     /// Whom the key belongs to, as who created it said.
@@ -270,6 +276,7 @@ impl Case<'_> {
         Verified {
             key_id: self.key_id,
             matched: self.matched,
+            generation: self.record.generation(self.matched),
             owner: self.record.owner.clone(),
             project: self.project.map(|project| project.name.clone()),
             environment: self.record.environment.clone(),

@@ -306,6 +306,12 @@ pub(crate) fn check_text(
     Ok(())
 }
 
+/// A set need not have come from a parse: what two sets have in common may be longer than either,
+/// and a record with it could not be read again.
+pub(crate) fn check_scopes(scopes: &ScopeSet) -> Result<(), Misuse> {
+    Misuse::check_limit("number of scopes", scopes.len(), limits::SCOPES)
+}
+
 fn check_metadata(metadata: &BTreeMap<String, String>) -> Result<(), Misuse> {
     Misuse::check_limit("metadata (pairs)", metadata.len(), limits::METADATA_PAIRS)?;
     let mut total = 0;
@@ -379,12 +385,12 @@ impl KeyRecord {
     pub(crate) fn check_new(new: &NewKey) -> Result<(), Misuse> {
         let NewKey {
             name,
-            scopes: _,
+            scopes,
             project,
             environment: _,
             owner,
             expires: _,
-            not_before,
+            not_before: _,
             metadata,
             tags,
             ip_list,
@@ -392,19 +398,12 @@ impl KeyRecord {
             request_id,
         } = new;
         check_text("key name (bytes)", name, 1, limits::KEY_NAME_BYTES)?;
+        check_scopes(scopes)?;
         if let Some(project) = project {
             crate::project::check_project_name(project)?;
         }
         if let Some(owner) = owner {
             check_text("owner (bytes)", owner, 1, limits::OWNER_BYTES)?;
-        }
-        if not_before
-            .is_some_and(|at| at.unix().unsigned_abs() > limits::HORIZON_SECONDS as u64 * 3)
-        {
-            return Err(Misuse::InvalidTime {
-                what: "not-before",
-                why: "is out of range",
-            });
         }
         check_metadata(metadata)?;
         check_tags(tags)?;
@@ -428,6 +427,7 @@ impl KeyRecord {
             owner,
             expires_at,
         } = resolved;
+        check_not_before(new.not_before, now)?;
         check_validity(new.not_before, expires_at)?;
         Ok(KeyRecord {
             sequence: 0,
@@ -546,7 +546,10 @@ impl KeyRecord {
         match scopes {
             Change::Keep => {}
             Change::Clear => next.scopes = ScopeSet::empty(),
-            Change::Set(scopes) => next.scopes = scopes.clone(),
+            Change::Set(scopes) => {
+                check_scopes(scopes)?;
+                next.scopes = scopes.clone();
+            }
         }
         if let Change::Set(owner) = owner {
             check_text("owner (bytes)", owner, 1, limits::OWNER_BYTES)?;
@@ -593,6 +596,9 @@ impl KeyRecord {
         }
         rotation_due_after.apply(&mut next.rotation_due_after);
         check_period("rotation period", next.rotation_due_after)?;
+        if next.not_before != self.not_before {
+            check_not_before(next.not_before, now)?;
+        }
         check_validity(next.not_before, next.expires_at)?;
         next.cut_grace();
 
@@ -773,6 +779,16 @@ impl KeyRecord {
         self.rotation_due_after.map(|period| {
             Timestamp::from_unix(self.current.created_at.unix().saturating_add(period))
         })
+    }
+}
+
+fn check_not_before(not_before: Option<Timestamp>, now: Timestamp) -> Result<(), Misuse> {
+    match not_before {
+        Some(at) if at.seconds_since(now) > limits::HORIZON_SECONDS => Err(Misuse::InvalidTime {
+            what: "not-before",
+            why: "must lie ahead by at most 1,000 years",
+        }),
+        _ => Ok(()),
     }
 }
 

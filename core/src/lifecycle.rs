@@ -12,7 +12,9 @@ use crate::disk::write::Writer;
 use crate::error::{Denied, Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
 use crate::id::{KeyId, ProjectId};
-use crate::key::{KeyRecord, KeyState, KeyUpdate, NewKey, Resolved, StoredSecret, check_text};
+use crate::key::{
+    Expiry, KeyRecord, KeyState, KeyUpdate, NewKey, Resolved, StoredSecret, check_text,
+};
 use crate::key_info::KeyInfo;
 use crate::limits;
 use crate::list::{Filter, uses};
@@ -367,16 +369,12 @@ impl Store {
     pub fn update(&self, id: KeyId, update: &KeyUpdate) -> Result<KeyInfo, Error> {
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
-            let policy = writer.state().policy;
-            let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
-                return self.shown(writer, id, before, now);
+            let after = match updated(writer, id, &before, update, now)? {
+                Some((next, kind)) => {
+                    applied(writer.apply_key(id, Some(&before), Some(next), kind)?)?
+                }
+                None => before,
             };
-            if next.scopes != before.scopes
-                && let Some(project) = project_of(writer, &next)?
-            {
-                project.check_allows(&next.scopes)?;
-            }
-            let after = applied(writer.apply_key(id, Some(&before), Some(next), kind)?)?;
             self.shown(writer, id, after, now)
         })
     }
@@ -545,7 +543,8 @@ impl Store {
         revoke: &Revoke,
     ) -> Result<BulkOutcome, Error> {
         revoke.check()?;
-        Ok(self.change_many(selection, |_, record, now| {
+        let room = |_| Room::FromReserve;
+        Ok(self.change_many(selection, room, |_, _, record, now| {
             Ok(record.revoke(revoke.reason, revoke.note.as_deref(), now.clock))
         }))
     }
@@ -561,7 +560,8 @@ impl Store {
     }
 
     fn set_enabled_many(&self, selection: &Selection, enabled: bool) -> BulkOutcome {
-        self.change_many(selection, |id, record, now| {
+        let room = |_| Room::FromReserve;
+        self.change_many(selection, room, |_, id, record, now| {
             if record.revocation.is_some() {
                 return Ok(None);
             }
@@ -571,29 +571,29 @@ impl Store {
 
     /// Changes what an update names of many keys; those that are revoked stay as they are.
     pub fn update_many(&self, selection: &Selection, update: &KeyUpdate) -> BulkOutcome {
-        let mut outcome = BulkOutcome::default();
-        let keys = self.each_batch(selection, &mut outcome, |ids, outcome| {
-            for id in ids {
-                match self.update(*id, update) {
-                    Ok(_) => outcome.changed += 1,
-                    Err(Error::Refused(Refused::KeyIsRevoked(_))) => outcome.unchanged += 1,
-                    Err(error) => return Err(error),
-                }
+        let room = |keys| Room::Bytes(bulk_bytes(keys));
+        self.change_many(selection, room, |writer, id, record, now| {
+            if record.revocation.is_some() {
+                return Ok(None);
             }
-            Ok(())
-        });
-        outcome.stopped = keys.err();
-        outcome
+            updated(writer, id, record, update, now)
+        })
     }
 
     fn change_many(
         &self,
         selection: &Selection,
-        transition: impl Fn(KeyId, &KeyRecord, Now) -> Result<Option<(KeyRecord, EventKind)>, Error>,
+        room: impl Fn(usize) -> Room,
+        transition: impl Fn(
+            &Writer<'_>,
+            KeyId,
+            &KeyRecord,
+            Now,
+        ) -> Result<Option<(KeyRecord, EventKind)>, Error>,
     ) -> BulkOutcome {
         let mut outcome = BulkOutcome::default();
         let result = self.each_batch(selection, &mut outcome, |ids, outcome| {
-            let (changed, unchanged) = self.change(Room::FromReserve, |writer, now| {
+            let (changed, unchanged) = self.change(room(ids.len()), |writer, now| {
                 let (mut changed, mut unchanged) = (0, 0);
                 for id in ids {
                     let Some(before) = writer.key(*id)? else {
@@ -607,7 +607,7 @@ impl Store {
                     {
                         continue;
                     }
-                    match transition(*id, &before, now)? {
+                    match transition(writer, *id, &before, now)? {
                         Some((next, kind)) => {
                             writer.apply_key(*id, Some(&before), Some(next), kind)?;
                             changed += 1;
@@ -849,6 +849,55 @@ fn project_of(
     }
 }
 
+/// Whether a key is one of those that the policy counts.
+fn counts(record: &KeyRecord, now: Now) -> bool {
+    record.revocation.is_none() && !record.is_expired(now)
+}
+
+/// Refuses one more key of an owner who has as many as the policy admits.
+fn check_most_keys(
+    writer: &Writer<'_>,
+    owner: Option<&str>,
+    policy: &Policy,
+    now: Now,
+) -> Result<(), Error> {
+    if let (Some(owner), Some(most)) = (owner, policy.most_keys_per_owner)
+        && writer.count_keys_of_owner(owner, most, |record| counts(record, now))? >= most
+    {
+        return Err(Refused::TooManyKeys {
+            owner: owner.to_owned(),
+            most,
+        }
+        .into());
+    }
+    Ok(())
+}
+
+/// What an update makes of a key, held against its project and the policy; none where nothing
+/// changes.
+fn updated(
+    writer: &Writer<'_>,
+    id: KeyId,
+    before: &KeyRecord,
+    update: &KeyUpdate,
+    now: Now,
+) -> Result<Option<(KeyRecord, EventKind)>, Error> {
+    let policy = writer.state().policy;
+    let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
+        return Ok(None);
+    };
+    if next.scopes != before.scopes
+        && let Some(project) = project_of(writer, &next)?
+    {
+        project.check_allows(&next.scopes)?;
+    }
+    // Given to another owner, or brought back to life, it is one more of theirs.
+    if counts(&next, now) && (next.owner != before.owner || !counts(before, now)) {
+        check_most_keys(writer, next.owner.as_deref(), &policy, now)?;
+    }
+    Ok(Some((next, kind)))
+}
+
 /// Looks up what a creation names, and holds it against project and policy.
 pub(crate) fn resolve(
     writer: &Writer<'_>,
@@ -872,16 +921,7 @@ pub(crate) fn resolve(
     let owner = new.owner.clone().or(project_owner);
     let expires_at = new.expires.resolve(policy, now.clock)?;
     policy.judge_expiry(expires_at, now.clock)?;
-    if let (Some(owner), Some(most)) = (&owner, policy.most_keys_per_owner) {
-        let counts = |record: &KeyRecord| record.revocation.is_none() && !record.is_expired(now);
-        if writer.count_keys_of_owner(owner, most, counts)? >= most {
-            return Err(Refused::TooManyKeys {
-                owner: owner.clone(),
-                most,
-            }
-            .into());
-        }
-    }
+    check_most_keys(writer, owner.as_deref(), policy, now)?;
     Ok(Resolved {
         project,
         owner,
@@ -901,7 +941,16 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
         KeyState::Expired => return Err(Denied::Expired.into()),
         KeyState::Active => {}
     }
-    if parent.expires_at().is_some_and(|at| now.latest() >= at) {
+    // The secret itself must be good still: a rotation or a finish may have ended it meanwhile.
+    let ends_at = if parent.generation() == record.current.generation {
+        record.expires_at
+    } else {
+        match &record.previous {
+            Some(old) if old.slot.generation == parent.generation() => Some(old.grace_expires_at),
+            _ => return Err(Denied::NotFound.into()),
+        }
+    };
+    if ends_at.is_some_and(|at| now.latest() >= at) {
         return Err(Denied::Expired.into());
     }
     let granted = match &project {
@@ -934,6 +983,15 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
             }
         }
     }
+    // A creation without an owner is given that of the project, which the creating key may lack.
+    if new.owner.is_none()
+        && record.owner.is_none()
+        && let Some(name) = &new.project
+        && let Some((_, target)) = writer.project_named(name)?
+        && target.owner.is_some()
+    {
+        return Err(Refused::BeyondParent("the owner of its project").into());
+    }
     if new.owner.is_none() {
         new.owner.clone_from(&record.owner);
     }
@@ -944,13 +1002,12 @@ fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Res
         return Err(Refused::BeyondParent("a key of another environment").into());
     }
     // An old secret in its grace gives away no more time than it has.
-    if let Some(end) = parent.expires_at() {
+    if let Some(end) = ends_at {
         let policy = writer.state().policy;
         match new.expires.resolve(&policy, now.clock)? {
             Some(at) if at <= end => {}
-            None if new.expires == crate::key::Expiry::Default => {
-                new.expires = crate::key::Expiry::At(end);
-            }
+            // Not named: the policy's lifetime, as far as the creating key's own goes.
+            _ if new.expires == Expiry::Default => new.expires = Expiry::At(end),
             _ => return Err(Refused::BeyondParent("an expiry after its own").into()),
         }
     }

@@ -121,7 +121,8 @@ impl Default for PageRequest {
 pub struct Page {
     /// The keys.
     pub keys: Vec<KeyInfo>,
-    /// Where the next page begins; none where this is the last.
+    /// Where the next page begins; none where this is known to be the last. A page that ends where
+    /// a batch of the scan does may be followed by an empty one.
     pub cursor: Option<String>,
 }
 
@@ -320,7 +321,8 @@ impl<'a> View<'a> {
     /// The use of both secrets together.
     fn last_use(&self, id: KeyId, record: &KeyRecord) -> Result<SecretUse, StoreError> {
         let current = self.used(id, record.current.generation)?;
-        let Some(previous) = &record.previous else {
+        // As the key is shown: an old secret whose grace has ended is no part of it.
+        let Some(previous) = record.running_grace(self.now) else {
             return Ok(current);
         };
         let old = self.used(id, previous.slot.generation)?;
@@ -378,6 +380,7 @@ impl Store {
     /// # Errors
     /// NO_SUCH_KEY.
     pub fn get(&self, id: KeyId) -> Result<KeyInfo, Error> {
+        let _uses = self.inner.marks.seeing();
         self.read(|reader| self.info_in(reader, id))?
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
     }
@@ -473,8 +476,7 @@ impl Store {
         let mut keys = Vec::new();
         loop {
             let most = page.limit - keys.len();
-            let batch =
-                self.read(|reader| self.batch(reader, filter, page, after.as_ref(), most))?;
+            let batch = self.read_batch(filter, page, after.as_ref(), most)?;
             let full = batch.keys.len() == most;
             let last = batch.keys.last().map(|(place, _)| place.clone());
             keys.extend(batch.keys.into_iter().map(|(_, key)| key));
@@ -567,8 +569,7 @@ impl Store {
         let mut ids = Vec::new();
         loop {
             let left = most - ids.len();
-            let batch =
-                self.read(|reader| self.batch(reader, filter, &page, place.as_ref(), left))?;
+            let batch = self.read_batch(filter, &page, place.as_ref(), left)?;
             ids.extend(batch.keys.iter().map(|(place, _)| place.id()));
             match batch.next {
                 None => return Ok((ids, None)),
@@ -604,6 +605,17 @@ impl Store {
         compiled.matches(record, state, now, SecretUse::default())
     }
 
+    fn read_batch(
+        &self,
+        filter: &Filter,
+        page: &PageRequest,
+        after: Option<&Place>,
+        most: usize,
+    ) -> Result<Batch, Error> {
+        let _uses = self.inner.marks.seeing();
+        self.read(|reader| self.batch(reader, filter, page, after, most))
+    }
+
     /// Looks at a batch of candidates in one snapshot.
     fn batch(
         &self,
@@ -621,12 +633,15 @@ impl Store {
             if !view.matches(&compiled, id, &record)? {
                 continue;
             }
-            let place = Place::of(page.order, id, &record);
-            keys.push((place.clone(), view.info(id, record)?));
+            // One more than asked for tells that there is another page.
             if keys.len() == most {
-                next = Some(place);
+                next = keys
+                    .last()
+                    .map(|(place, _): &(Place, KeyInfo)| place.clone());
                 break;
             }
+            let place = Place::of(page.order, id, &record);
+            keys.push((place, view.info(id, record)?));
         }
         Ok(Batch { keys, next })
     }
@@ -646,8 +661,7 @@ impl Store {
         let mut kept: BTreeMap<Place, KeyInfo> = BTreeMap::new();
         let (mut at, mut more) = (None, false);
         loop {
-            let batch =
-                self.read(|reader| self.batch(reader, filter, &scan, at.as_ref(), usize::MAX))?;
+            let batch = self.read_batch(filter, &scan, at.as_ref(), usize::MAX)?;
             for (place, key) in batch.keys {
                 let place = Place::Name(key.name.clone(), place.id());
                 let ahead = match (&after, page.reverse) {

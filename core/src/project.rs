@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Misuse, Refused};
 use crate::event::EventKind;
-use crate::key::{Change, check_text};
+use crate::key::{Change, check_scopes, check_text};
 use crate::limits;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -117,6 +117,7 @@ impl ProjectRecord {
             owner,
         } = new;
         check_project_name(name)?;
+        check_scopes(scopes)?;
         check_owner(owner.as_ref())?;
         let record = ProjectRecord {
             sequence: 0,
@@ -146,7 +147,10 @@ impl ProjectRecord {
         match scopes {
             Change::Keep => {}
             Change::Clear => next.scopes = ScopeSet::empty(),
-            Change::Set(scopes) => next.scopes = scopes.clone(),
+            Change::Set(scopes) => {
+                check_scopes(scopes)?;
+                next.scopes = scopes.clone();
+            }
         }
         if let Change::Set(owner) = owner {
             check_owner(Some(owner))?;

@@ -2,7 +2,7 @@
 //! statistics, never a ground for a decision, and a crash can lose what was not written yet.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::disk::schema::Usage;
 use crate::id::KeyId;
@@ -10,18 +10,48 @@ use crate::id::KeyId;
 /// A key's secret, by the key and the generation of the secret.
 pub(crate) type SecretId = (KeyId, u32);
 
-/// Uses that were not written yet.
+/// Uses that were not written yet: those that wait, and those that are being written, which are
+/// seen until they are in the file, so that no use is ever seen to go back.
 #[derive(Debug, Default)]
-pub(crate) struct Marks(Mutex<HashMap<SecretId, Usage>>);
+pub(crate) struct Marks {
+    held: Mutex<Held>,
+    writing: Mutex<()>,
+    seen: RwLock<()>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    waiting: HashMap<SecretId, Usage>,
+    taken: HashMap<SecretId, Usage>,
+}
+
+impl Held {
+    fn wait(&mut self, secret: SecretId, usage: Usage) {
+        let mark = self.waiting.entry(secret).or_default();
+        *mark = mark.merged(usage);
+    }
+}
 
 impl Marks {
-    fn lock(&self) -> MutexGuard<'_, HashMap<SecretId, Usage>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One writer at a time, since what is taken is one batch.
+    pub(crate) fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// To be held from before a snapshot is taken until its uses were merged with those here: what
+    /// the snapshot does not have yet is not forgotten meanwhile. For the moment between a commit
+    /// and the forgetting its uses may be counted twice, never left out.
+    pub(crate) fn seeing(&self) -> RwLockReadGuard<'_, ()> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes a use at a time.
     pub(crate) fn note(&self, secret: SecretId, at: i64) {
-        self.add(
+        self.lock().wait(
             secret,
             Usage {
                 last_used: at,
@@ -30,34 +60,39 @@ impl Marks {
         );
     }
 
-    fn add(&self, secret: SecretId, usage: Usage) {
-        let mut marks = self.lock();
-        let mark = marks.entry(secret).or_default();
-        *mark = mark.merged(usage);
-    }
-
-    /// What was noted of a secret and is not written yet.
+    /// What was noted of a secret and is not known to be written yet.
     pub(crate) fn of(&self, secret: SecretId) -> Usage {
-        self.lock().get(&secret).copied().unwrap_or_default()
+        let held = self.lock();
+        let [waiting, taken] =
+            [&held.waiting, &held.taken].map(|map| map.get(&secret).copied().unwrap_or_default());
+        taken.merged(waiting)
     }
 
-    /// Takes out at most so many.
+    /// Takes at most so many, in the order of the table, which writes far fewer pages. They are
+    /// still seen until [`Marks::written`] or [`Marks::put_back`].
     pub(crate) fn take(&self, most: usize) -> Vec<(SecretId, Usage)> {
-        let mut marks = self.lock();
-        let some: Vec<SecretId> = marks.keys().take(most).copied().collect();
+        let mut held = self.lock();
+        let some: Vec<SecretId> = held.waiting.keys().take(most).copied().collect();
         let mut taken: Vec<(SecretId, Usage)> = some
             .into_iter()
-            .filter_map(|id| Some((id, marks.remove(&id)?)))
+            .filter_map(|id| Some((id, held.waiting.remove(&id)?)))
             .collect();
-        // In the order of the table, which writes far fewer pages.
         taken.sort_unstable_by_key(|(id, _)| *id);
+        held.taken = taken.iter().copied().collect();
         taken
     }
 
+    /// Forgets what was taken: it is in the file.
+    pub(crate) fn written(&self) {
+        let _nobody = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+        self.lock().taken.clear();
+    }
+
     /// Puts back what could not be written.
-    pub(crate) fn put_back(&self, taken: Vec<(SecretId, Usage)>) {
-        for (secret, usage) in taken {
-            self.add(secret, usage);
+    pub(crate) fn put_back(&self) {
+        let mut held = self.lock();
+        for (secret, usage) in std::mem::take(&mut held.taken) {
+            held.wait(secret, usage);
         }
     }
 }
@@ -72,16 +107,15 @@ mod tests {
     fn what_could_not_be_written_is_merged_with_what_came_since() {
         let marks = Marks::default();
         marks.note(SECRET, 10);
-        let taken = marks.take(5);
-        assert_eq!(marks.of(SECRET), Usage::default());
+        let usage = |last_used, uses| Usage { last_used, uses };
+        assert_eq!(marks.take(5), [(SECRET, usage(10, 1))]);
+        assert_eq!(marks.of(SECRET), usage(10, 1), "seen while it is written");
         marks.note(SECRET, 7);
-        marks.put_back(taken);
-        assert_eq!(
-            marks.of(SECRET),
-            Usage {
-                last_used: 10,
-                uses: 2
-            }
-        );
+        assert_eq!(marks.of(SECRET), usage(10, 2));
+        marks.put_back();
+        assert_eq!(marks.of(SECRET), usage(10, 2));
+        assert_eq!(marks.take(5), [(SECRET, usage(10, 2))]);
+        marks.written();
+        assert_eq!(marks.of(SECRET), Usage::default());
     }
 }

@@ -34,6 +34,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "event",
             "foreign",
             "key",
+            "key_info",
             "policy",
             "project",
             "requirement",
@@ -41,21 +42,26 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("disk", &["disk", "header"]),
     ("memory", &["cache", "usage"]),
+    ("store", &["store"]),
     ("commit", &["commit"]),
     (
         "verbs",
         &[
             "backup",
+            "check",
+            "compact",
             "import",
+            "info",
             "lifecycle",
             "list",
+            "log",
             "pepper",
             "projects",
+            "restore",
             "scan",
             "verify",
         ],
     ),
-    ("store", &["store"]),
     ("lib", &["lib"]),
 ];
 
@@ -72,7 +78,7 @@ const CLOSED: &[(&str, &str, &str)] = &[
 ];
 
 /// Longest source in lines, its own tests not counted.
-const LINES: usize = 1_000;
+const LINES: usize = 1_100;
 
 // ---- the sources ----
 
@@ -434,6 +440,9 @@ fn control_an_upward_import_is_found() {
         ),
         1
     );
+    assert_eq!(found("core/src/store.rs", "use crate::commit::Room;"), 1);
+    assert_eq!(found("core/src/usage.rs", "use crate::store::Store;"), 1);
+    assert_eq!(found("core/src/commit.rs", "use crate::list::Filter;"), 1);
     assert_eq!(found("core/src/key.rs", "use crate::KeyId;"), 1);
     assert_eq!(found("core/src/key.rs", "use crate::nowhere::Thing;"), 1);
     assert_eq!(found("core/src/cache.rs", "use crate::disk::read;"), 1);
@@ -451,10 +460,11 @@ fn control_a_downward_import_passes() {
     assert_eq!(
         found(
             "core/src/verify.rs",
-            "use crate::{disk::read, decision::decide, limits};"
+            "use crate::{disk::read, decision::decide, limits, store::Store, commit::Room};"
         ),
         0
     );
+    assert_eq!(found("core/src/commit.rs", "use crate::store::Store;"), 0);
     assert_eq!(
         found(
             "core/src/disk/mod.rs",

@@ -414,6 +414,13 @@ impl<'a> Reader<'a> {
             key[8..].copy_from_slice(id.as_bytes());
             key
         });
+        // A range that moves on with the clock may have left the place behind; then all of it lies
+        // beyond the place, and none of it where it is the other way round.
+        let after = match (after, reverse) {
+            (Some(after), false) if after < first => None,
+            (Some(after), true) if after > last => None,
+            (after, _) => after,
+        };
         if first > last || after.is_some_and(|after| after < first || after > last) {
             return Ok(Vec::new());
         }
