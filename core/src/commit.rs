@@ -23,6 +23,12 @@ pub(crate) enum Room {
 /// way to them in every table.
 pub(crate) const ONE_CHANGE: u64 = 256 * 1024;
 
+/// What a batch of creations writes at the most, in bytes.
+pub(crate) fn bulk_bytes(keys: usize) -> u64 {
+    const PER_KEY: u64 = 2 * 1024;
+    ONE_CHANGE + PER_KEY * keys as u64
+}
+
 impl Store {
     /// Runs a change: `f` reads the current records inside the transaction and applies the next
     /// ones. A refusal leaves nothing behind.

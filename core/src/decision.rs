@@ -260,9 +260,8 @@ impl Case<'_> {
     fn judge_project(&self, stated: StatedProject<'_>) -> Result<(), Denied> {
         match (&self.requirement.project, self.project) {
             (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
-            (ProjectRule::NotStated, Some(_)) => Err(Denied::WrongProject),
             (ProjectRule::Named(name), Some(project)) if *name == project.name => Ok(()),
-            (ProjectRule::Named(_), Some(_)) => Err(Denied::WrongProject),
+            (ProjectRule::NotStated | ProjectRule::Named(_), Some(_)) => Err(Denied::WrongProject),
             (ProjectRule::Named(_), None) => match stated {
                 StatedProject::Owner(None) => Ok(()),
                 StatedProject::Owner(owner) if owner == self.record.owner.as_deref() => Ok(()),

@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::commit::Room;
+use crate::commit::{Room, bulk_bytes};
 use crate::disk::write::Writer;
 use crate::error::{Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
@@ -12,7 +12,6 @@ use crate::foreign::{ForeignFormat, ForeignSecret, Scheme};
 use crate::foreign_row::{ForeignRow, IMPORTED_ID, parse_line};
 use crate::id::{KeyId, ProjectId};
 use crate::key::{Expiry, KeyRecord, NewKey, Resolved, StoredSecret};
-use crate::lifecycle::bulk_bytes;
 use crate::limits;
 use crate::policy::Policy;
 use crate::project::ProjectRecord;

@@ -12,6 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
+use crate::decision::effective_state;
 use crate::digest::{ct_eq_bytes, sha256};
 use crate::disk::codec::{decode_plain, encode_plain};
 use crate::disk::read::Reader;
@@ -58,7 +59,7 @@ pub struct Filter {
     pub created_after: Option<Timestamp>,
     /// Created before this time.
     pub created_before: Option<Timestamp>,
-    /// Expires at this time or later.
+    /// Expires at this time or later, or never.
     pub expires_after: Option<Timestamp>,
     /// Expires before this time.
     pub expires_before: Option<Timestamp>,
@@ -174,7 +175,7 @@ impl Filter {
         *self == Filter::default()
     }
 
-    fn check(&self) -> Result<(), Misuse> {
+    pub(crate) fn check(&self) -> Result<(), Misuse> {
         if let Some(project) = &self.project {
             check_project_name(project)?;
         }
@@ -187,7 +188,30 @@ impl Filter {
         Ok(())
     }
 
-    /// Looks up what it names; none where nothing can match.
+    /// Whether it still means a record, inside a transaction. Uses are statistics, and are not
+    /// looked at again.
+    pub(crate) fn still_means(
+        &self,
+        record: &KeyRecord,
+        project: Option<&ProjectRecord>,
+        project_id: Option<ProjectId>,
+        now: Now,
+    ) -> bool {
+        let filter = &Filter {
+            never_used: false,
+            unused_since: None,
+            ..self.clone()
+        };
+        let compiled = Compiled {
+            filter,
+            project: project_id,
+            name_part: filter.name_part.as_ref().map(|part| part.to_lowercase()),
+        };
+        let state = effective_state(record, project, now);
+        compiled.matches(record, state, now, SecretUse::default())
+    }
+
+    /// Looks up what it names.
     fn compile(&self, reader: &Reader<'_>) -> Result<Compiled<'_>, Error> {
         let project = match &self.project {
             None => None,
@@ -344,7 +368,7 @@ impl<'a> View<'a> {
             SecretUse::default()
         };
         let now = self.now;
-        let state = crate::decision::effective_state(record, self.project(record)?, now);
+        let state = effective_state(record, self.project(record)?, now);
         Ok(compiled.matches(record, state, now, last))
     }
 
@@ -471,7 +495,7 @@ impl Store {
             Some(cursor) => Some(self.read_cursor(cursor, asked, page.order)?),
         };
         if page.order == Order::Name {
-            return self.list_by_name(filter, page, asked, after);
+            return self.list_by_name(filter, page, asked, after.as_ref());
         }
         let mut keys = Vec::new();
         loop {
@@ -582,29 +606,6 @@ impl Store {
         }
     }
 
-    /// Whether a record is one that a filter means, judged inside a snapshot.
-    pub(crate) fn still_matches(
-        &self,
-        filter: &Filter,
-        record: &KeyRecord,
-        project: Option<&ProjectRecord>,
-        project_id: Option<ProjectId>,
-        now: Now,
-    ) -> bool {
-        let filter = &Filter {
-            never_used: false,
-            unused_since: None,
-            ..filter.clone()
-        };
-        let compiled = Compiled {
-            filter,
-            project: project_id,
-            name_part: filter.name_part.as_ref().map(|part| part.to_lowercase()),
-        };
-        let state = crate::decision::effective_state(record, project, now);
-        compiled.matches(record, state, now, SecretUse::default())
-    }
-
     fn read_batch(
         &self,
         filter: &Filter,
@@ -652,7 +653,7 @@ impl Store {
         filter: &Filter,
         page: &PageRequest,
         asked: [u8; 16],
-        after: Option<Place>,
+        after: Option<&Place>,
     ) -> Result<Page, Error> {
         let scan = PageRequest {
             order: Order::Created,
@@ -664,7 +665,7 @@ impl Store {
             let batch = self.read_batch(filter, &scan, at.as_ref(), usize::MAX)?;
             for (place, key) in batch.keys {
                 let place = Place::Name(key.name.clone(), place.id());
-                let ahead = match (&after, page.reverse) {
+                let ahead = match (after, page.reverse) {
                     (None, _) => true,
                     (Some(after), false) => place > *after,
                     (Some(after), true) => place < *after,

@@ -5,13 +5,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::commit::Room;
+use crate::commit::{Room, bulk_bytes};
 use crate::disk::Disk;
 use crate::disk::read::{Peppers, identify, identity_claimed};
 use crate::disk::schema::{Identity, PepperState, Rechain, Sealed};
 use crate::error::{Error, Refused, StoreError};
 use crate::event::EventKind;
-use crate::lifecycle::bulk_bytes;
 use crate::secret::Pepper;
 use crate::store::{Store, StoreOptions};
 use crate::tag::{Generation, pepper_check};

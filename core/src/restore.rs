@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::commit::Room;
+use crate::commit::{Room, bulk_bytes};
 use crate::disk::Disk;
 use crate::disk::copy::copy;
 use crate::disk::read::{identify, identity_claimed};
@@ -19,7 +19,6 @@ use crate::foreign::ForeignSecret;
 use crate::id::{KeyId, ProjectId};
 use crate::key::KeyRecord;
 use crate::key_info::KeyInfo;
-use crate::lifecycle::bulk_bytes;
 use crate::list::{Filter, Order};
 use crate::project::ProjectRecord;
 use crate::store::{Store, StoreOptions};

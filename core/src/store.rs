@@ -234,6 +234,12 @@ impl StoreOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), Misuse> {
+        if self.disk.read_only && self.disk.check == CheckOnOpen::Always {
+            return Err(Misuse::argument(
+                "options",
+                "a read-only open cannot check every page; open for writing to do so",
+            ));
+        }
         if self.disk.read_only && self.disk.exclusive {
             return Err(Misuse::argument(
                 "options",

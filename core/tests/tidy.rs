@@ -33,6 +33,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "decision",
             "event",
             "foreign",
+            "foreign_row",
             "key",
             "key_info",
             "policy",
@@ -48,17 +49,19 @@ const LAYERS: &[(&str, &[&str])] = &[
         "verbs",
         &[
             "backup",
-            "check",
-            "compact",
+            "bulk",
+            "create",
             "import",
-            "info",
+            "integrity",
             "lifecycle",
             "list",
             "log",
             "pepper",
             "projects",
+            "prune",
             "restore",
             "scan",
+            "settings",
             "verify",
         ],
     ),
@@ -78,7 +81,7 @@ const CLOSED: &[(&str, &str, &str)] = &[
 ];
 
 /// Longest source in lines, its own tests not counted.
-const LINES: usize = 1_100;
+const LINES: usize = 1_000;
 
 // ---- the sources ----
 

@@ -278,6 +278,12 @@ impl Unfinished {
             });
         };
         let folder = folder_of(place);
+        if !folder.is_dir() {
+            return Err(StoreError::io(
+                "making the file: its folder is not there",
+                ErrorKind::NotFound.into(),
+            ));
+        }
         check_folder(&folder, tolerance)?;
         let mut random = [0; 8];
         crate::secret::fill_from_system(&mut random)?;

@@ -1,0 +1,154 @@
+//! Pruning: removing what was revoked or has expired from the listing, so that nothing can bring
+//! it back.
+
+use crate::commit::Room;
+use crate::disk::schema::{Sealed, Tombstone};
+use crate::error::Error;
+use crate::event::EventKind;
+use crate::id::{KeyId, ProjectId};
+use crate::key::KeyRecord;
+use crate::limits;
+use crate::projects::prune_project;
+use crate::store::Store;
+use crate::time::{Now, Timestamp};
+
+/// Which keys are pruned. A key is pruned where one of the conditions holds.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Prune {
+    /// Revoked before this time.
+    pub revoked_before: Option<Timestamp>,
+    /// Expired before this time.
+    pub expired_before: Option<Timestamp>,
+}
+
+/// What was pruned.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[non_exhaustive]
+pub struct Pruned {
+    /// Keys.
+    pub keys: u64,
+    /// Deleted projects that had no keys any more.
+    pub projects: u64,
+    /// Tombstones of keys that have reached their expiry.
+    pub tombstones: u64,
+}
+
+impl Store {
+    /// Removes revoked and expired keys from the listing, deleted projects that have no keys any
+    /// more, and tombstones that no restore can need. Of each revoked key that has not reached its
+    /// expiry a tombstone stays, so that no restore or import brings it back.
+    ///
+    /// # Errors
+    /// What the store says; what was pruned before it stays pruned.
+    pub fn prune(&self, prune: &Prune) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        let mut after = None;
+        loop {
+            let batch = self.read(|reader| reader.keys(after, false, limits::BATCH))?;
+            let mark = self.read(|reader| reader.state())?;
+            let now = self.inner.now(&mark);
+            let ids: Vec<KeyId> = batch
+                .iter()
+                .filter(|(_, record)| prunable(record, prune, now))
+                .map(|(id, _)| *id)
+                .collect();
+            pruned.keys += self.prune_keys(&ids, prune)?;
+            after = batch.last().map(|(id, _)| *id);
+            if batch.len() < limits::BATCH {
+                break;
+            }
+        }
+        self.prune_rest(&mut pruned)?;
+        Ok(pruned)
+    }
+
+    fn prune_keys(&self, ids: &[KeyId], prune: &Prune) -> Result<u64, Error> {
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        self.change(Room::FromReserve, |writer, now| {
+            let mut count = 0;
+            for id in ids {
+                let Some(before) = writer.key(*id)? else {
+                    continue;
+                };
+                if !prunable(&before, prune, now) {
+                    continue;
+                }
+                writer.apply_key(*id, Some(&before), None, EventKind::KeyPruned)?;
+                if before.revocation.is_some() && !before.is_expired(now) {
+                    let sequence = writer.state().sequence;
+                    let expires_at = before.expires_at;
+                    writer.put_tombstone(
+                        *id,
+                        Some(Tombstone {
+                            sequence,
+                            expires_at,
+                        }),
+                    )?;
+                }
+                count += 1;
+            }
+            Ok(count)
+        })
+    }
+
+    fn prune_rest(&self, pruned: &mut Pruned) -> Result<(), Error> {
+        let all = |table| {
+            let mut keys: Vec<[u8; 16]> = Vec::new();
+            loop {
+                let after = keys.last().copied();
+                let rows = self.read(|r| r.sealed_rows(table, after, limits::BATCH))?;
+                let more = rows.len() == limits::BATCH;
+                keys.extend(rows.into_iter().map(|(key, _)| key));
+                if !more {
+                    return Ok::<_, Error>(keys);
+                }
+            }
+        };
+        for key in all(Sealed::Projects)? {
+            let id = ProjectId::from_bytes(key);
+            let deleted = self.read(|reader| reader.project(id))?;
+            if deleted.is_none_or(|record| record.deleted_at.is_none()) {
+                continue;
+            }
+            // Looked at again inside: another process may prune at the same time.
+            let gone = self.change(Room::FromReserve, |writer, _| match writer.project(id)? {
+                Some(record) => prune_project(writer, id, &record),
+                None => Ok(false),
+            })?;
+            pruned.projects += u64::from(gone);
+        }
+        let tombstones = all(Sealed::Tombstones)?;
+        for batch in tombstones.chunks(limits::BATCH) {
+            pruned.tombstones += self.change(Room::FromReserve, |writer, now| {
+                let mut count = 0;
+                for key in batch {
+                    let id = KeyId::from_bytes(*key);
+                    let over = writer
+                        .tombstone(id)?
+                        .is_some_and(|t| t.expires_at.is_some_and(|at| now.latest() >= at));
+                    if over {
+                        writer.put_tombstone(id, None)?;
+                        count += 1;
+                    }
+                }
+                Ok(count)
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn prunable(record: &KeyRecord, prune: &Prune, now: Now) -> bool {
+    let revoked = prune
+        .revoked_before
+        .zip(record.revocation.as_ref())
+        .is_some_and(|(before, revocation)| revocation.at < before);
+    let expired = prune
+        .expired_before
+        .zip(record.expires_at)
+        .is_some_and(|(before, at)| at < before && record.is_expired(now));
+    revoked || expired
+}
