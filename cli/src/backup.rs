@@ -1,0 +1,141 @@
+//! `keyfob backup`, `keyfob restore` and `keyfob compact`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use keyfob::{KeyId, Restore};
+use serde_json::json;
+
+use crate::error::{Exit, Failure};
+use crate::interrupt::finishing;
+use crate::progress::Progress;
+use crate::session::Session;
+use crate::table::{self, Column};
+use crate::view::KeyView;
+
+#[derive(Args, Debug)]
+pub(crate) struct BackupArgs {
+    /// The file to write; there must be none yet
+    file: PathBuf,
+}
+
+pub(crate) fn backup(args: &BackupArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    session.with_store(|store, session| {
+        let progress = Progress::new(session.screen, "backing up");
+        let backup =
+            finishing(|| store.backup(&args.file, &mut |done, all| progress.update(done, all)))?;
+        drop(progress);
+        if session.screen.json {
+            session.screen.document(&json!({
+                "file": args.file.to_string_lossy(),
+                "sequence": backup.sequence,
+                "keys": backup.keys,
+                "bytes": backup.bytes,
+            }))?;
+        }
+        session.screen.note(format!(
+            "wrote {}: {}, sequence {}, {} bytes",
+            args.file.display(),
+            crate::selection::counted(backup.keys),
+            backup.sequence,
+            backup.bytes
+        ));
+        Ok(Exit::Done)
+    })
+}
+
+fn key_id(text: &str) -> Result<KeyId, String> {
+    KeyId::parse(text.as_bytes())
+        .ok_or_else(|| "use the whole id, 22 letters and digits".to_owned())
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RestoreArgs {
+    /// The backup
+    file: PathBuf,
+    /// Bring every key in disabled, to be enabled one by one
+    #[arg(long)]
+    disable_all: bool,
+    /// A key to bring back although it was pruned since; repeat it for more
+    #[arg(long = "key", value_name = "ID", value_parser = key_id)]
+    keys: Vec<KeyId>,
+    /// Go on without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let path = session.path()?;
+    let options = session.options()?;
+    session.confirm(
+        &format!("restore {} into {}", args.file.display(), path.display()),
+        args.yes,
+    )?;
+    let mut restore = Restore::default();
+    restore.disable_all = args.disable_all;
+    restore.named.clone_from(&args.keys);
+    let restored = finishing(|| options.restore(&path, &args.file, &restore))?;
+    if session.screen.json {
+        session.screen.document(&json!({
+            "keys": restored.keys,
+            "projects": restored.projects,
+            "sequence": restored.sequence,
+            "uncertain": restored.uncertain.iter().map(KeyView::from).collect::<Vec<_>>(),
+            "set_aside": restored.set_aside.as_ref().map(|path| path.to_string_lossy()),
+        }))?;
+        return Ok(Exit::Done);
+    }
+    session.screen.note(format!(
+        "brought in {} and {} projects; the store is at sequence {}",
+        crate::selection::counted(restored.keys),
+        restored.projects,
+        restored.sequence
+    ));
+    if let Some(aside) = &restored.set_aside {
+        session
+            .screen
+            .note(format!("what could not be read is at {}", aside.display()));
+    }
+    if !restored.uncertain.is_empty() {
+        session.screen.note(
+            "there was nothing to read, so that what happened to these keys after the backup is \
+             not known; any of them may have been revoked since:",
+        );
+        let columns = [
+            Column::Whole("ID"),
+            Column::Breaks("NAME"),
+            Column::Whole("HINT"),
+            Column::Whole("STATE"),
+        ];
+        table::print(
+            session.screen,
+            &columns,
+            restored.uncertain.iter().map(|key| {
+                vec![
+                    key.id.to_string(),
+                    key.name.clone(),
+                    key.hint.clone(),
+                    key.state.name().to_owned(),
+                ]
+            }),
+        );
+    }
+    Ok(Exit::Done)
+}
+
+pub(crate) fn compact(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    session.with_store(|store, session| {
+        let compacted = finishing(|| store.compact())?;
+        if session.screen.json {
+            session.screen.document(&json!({
+                "bytes_before": compacted.bytes_before,
+                "bytes_after": compacted.bytes_after,
+            }))?;
+        }
+        session.screen.note(format!(
+            "the file has {} bytes; it had {}",
+            compacted.bytes_after, compacted.bytes_before
+        ));
+        Ok(Exit::Done)
+    })
+}

@@ -1,0 +1,125 @@
+//! `keyfob list`: what a dashboard would show.
+
+use clap::{Args, ValueEnum};
+use keyfob::{KeyInfo, Order, PageRequest, limits};
+use serde_json::json;
+
+use crate::error::{Exit, Failure};
+use crate::selection::FilterArgs;
+use crate::session::Session;
+use crate::show::{distance, joined};
+use crate::table::{self, Column};
+use crate::view::KeyView;
+
+#[derive(Clone, Copy, ValueEnum, Debug, Default)]
+enum OrderArg {
+    #[default]
+    Created,
+    Name,
+    Expires,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ListArgs {
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// The order
+    #[arg(long, value_enum, default_value_t)]
+    order: OrderArg,
+    /// The last first
+    #[arg(long)]
+    reverse: bool,
+    /// At most so many keys, from 1 to 1,000
+    #[arg(long, value_name = "NUMBER", default_value_t = 100)]
+    limit: usize,
+    /// Go on where the page before ended, as it said
+    #[arg(long)]
+    cursor: Option<String>,
+    /// Every page, one after the other
+    #[arg(long, conflicts_with_all = ["cursor", "limit"])]
+    all: bool,
+    /// Instead: the keys that were used the longest ago, those never used first
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["order", "reverse", "limit", "cursor", "all"])]
+    least_used: Option<usize>,
+}
+
+pub(crate) fn run(args: ListArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let filter = args.filter.filter();
+    let mut page = PageRequest::default();
+    page.reverse = args.reverse;
+    page.limit = if args.all {
+        limits::PAGE_KEYS
+    } else {
+        args.limit
+    };
+    page.cursor = args.cursor;
+    page.order = match args.order {
+        OrderArg::Created => Order::Created,
+        OrderArg::Name => Order::Name,
+        OrderArg::Expires => Order::Expires,
+    };
+    session.with_store(|store, session| {
+        if let Some(most) = args.least_used {
+            let keys = store.least_recently_used(&filter, most)?;
+            print(session, &keys)?;
+            return Ok(Exit::Done);
+        }
+        loop {
+            let got = store.list(&filter, &page)?;
+            print(session, &got.keys)?;
+            match got.cursor {
+                Some(_) if session.screen.is_lost() => break,
+                Some(cursor) if args.all => page.cursor = Some(cursor),
+                Some(cursor) if session.screen.json => {
+                    session.screen.warn(json!({ "cursor": cursor }).to_string());
+                    break;
+                }
+                Some(cursor) => {
+                    session
+                        .screen
+                        .note(format!("there are more; go on with --cursor {cursor}"));
+                    break;
+                }
+                None => break,
+            }
+        }
+        Ok(Exit::Done)
+    })
+}
+
+fn print(session: &mut Session<'_, '_>, keys: &[KeyInfo]) -> Result<(), Failure> {
+    use Column::{Breaks, Whole};
+    if session.screen.json {
+        return keys
+            .iter()
+            .try_for_each(|key| session.screen.document(&KeyView::from(key)));
+    }
+    if keys.is_empty() {
+        session.screen.note("no keys");
+        return Ok(());
+    }
+    let columns = [
+        Breaks("NAME"),
+        Whole("HINT"),
+        Breaks("PROJECT"),
+        Breaks("SCOPES"),
+        Whole("CREATED"),
+        Whole("LAST USED"),
+        Whole("EXPIRES"),
+        Whole("STATE"),
+    ];
+    let rows = keys.iter().map(|key| {
+        vec![
+            key.name.clone(),
+            key.hint.clone(),
+            key.project.clone().unwrap_or_else(|| "-".to_owned()),
+            joined(key.scopes.iter()),
+            distance(Some(key.created_at), "-"),
+            distance(key.last_used_at(), "never"),
+            distance(key.expires_at, "never"),
+            key.state.name().to_owned(),
+        ]
+    });
+    table::print(session.screen, &columns, rows);
+    Ok(())
+}
