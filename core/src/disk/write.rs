@@ -4,6 +4,7 @@
 //! request ids, tombstones, rows sealed anew under another pepper) has no event of its own.
 
 use redb::{ReadableTable, Table, WriteTransaction};
+use serde::Serialize;
 
 use crate::disk::codec::{
     check_event, decode_event, decode_plain, encode_event, encode_plain, rechain_event,
@@ -263,24 +264,13 @@ impl<'t> Writer<'t> {
         after: Option<&KeyRecord>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
-        let new = after
-            .map(|record| Sealed::Keys.seal(self.ring, key, record))
-            .transpose()?;
-        let old = match &new {
-            Some((row, _)) => self.keys.insert(key, row.as_slice()),
-            None => self.keys.remove(key),
-        }
-        .map_err(storage_error)?
-        .map(|row| Sealed::Keys.authenticate(self.ring, key, row.value()))
-        .transpose()?;
-        if old.is_some() != before.is_some() {
+        let tags = replace_row(&mut self.keys, Sealed::Keys, self.ring, key, after)?;
+        if tags.old.is_some() != before.is_some() {
             return Err(StoreError::Corrupted(format!(
                 "key {id} is there twice or not at all"
             )));
         }
-        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
-            &mut state.keys
-        });
+        self.account(&tags, |state| &mut state.keys);
         self.put_indexes(id, before, after)?;
         if let Some(after) = after {
             for slot in [
@@ -312,67 +302,43 @@ impl<'t> Writer<'t> {
         after: Option<&KeyRecord>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
-        let project = |r: Option<&KeyRecord>| {
-            r.and_then(|r| r.project)
-                .map(|p| project_index(p.as_bytes(), key))
+        let project = |record: Option<&KeyRecord>| {
+            let project = record.and_then(|record| record.project);
+            project.map(|project| project_index(project.as_bytes(), key))
         };
-        let (old, new) = (project(before), project(after));
-        if old != new {
-            if let Some(old) = old {
-                self.keys_by_project.remove(&old).map_err(storage_error)?;
-            }
-            if let Some(new) = new {
-                self.keys_by_project
-                    .insert(&new, ())
-                    .map_err(storage_error)?;
-            }
-        }
-        let owner = |r: Option<&KeyRecord>| {
-            r.and_then(|r| r.owner.as_deref())
-                .map(|o| owner_index(o, key))
+        move_row(
+            &mut self.keys_by_project,
+            project(before).as_ref(),
+            project(after).as_ref(),
+        )?;
+        let owner = |record: Option<&KeyRecord>| {
+            let owner = record.and_then(|record| record.owner.as_deref());
+            owner.map(|owner| owner_index(owner, key))
         };
-        let (old, new) = (owner(before), owner(after));
-        if old != new {
-            if let Some(old) = old {
-                self.keys_by_owner
-                    .remove(old.as_slice())
-                    .map_err(storage_error)?;
-            }
-            if let Some(new) = new {
-                self.keys_by_owner
-                    .insert(new.as_slice(), ())
-                    .map_err(storage_error)?;
-            }
-        }
-        let expiry =
-            |r: Option<&KeyRecord>| r.and_then(|r| r.expires_at).map(|at| expiry_index(at, key));
-        let (old, new) = (expiry(before), expiry(after));
-        if old != new {
-            if let Some(old) = old {
-                self.keys_by_expiry.remove(&old).map_err(storage_error)?;
-            }
-            if let Some(new) = new {
-                self.keys_by_expiry
-                    .insert(&new, ())
-                    .map_err(storage_error)?;
-            }
-        }
-        Ok(())
+        move_row(
+            &mut self.keys_by_owner,
+            owner(before).as_deref(),
+            owner(after).as_deref(),
+        )?;
+        let expiry = |record: Option<&KeyRecord>| {
+            let expires_at = record.and_then(|record| record.expires_at);
+            expires_at.map(|at| expiry_index(at, key))
+        };
+        move_row(
+            &mut self.keys_by_expiry,
+            expiry(before).as_ref(),
+            expiry(after).as_ref(),
+        )
     }
 
-    /// Adjusts the sum of tags and a count for a row that was `old` and is `new`.
-    fn account(
-        &mut self,
-        old: Option<&FullTag>,
-        new: Option<&FullTag>,
-        count: impl Fn(&mut State) -> &mut u64,
-    ) {
-        if let Some(old) = old {
+    /// Adjusts the sum of tags and a count for a row that was replaced.
+    fn account(&mut self, tags: &Tags, count: impl Fn(&mut State) -> &mut u64) {
+        if let Some(old) = &tags.old {
             self.state.sum.subtract(old);
             let count = count(&mut self.state);
             *count = count.saturating_sub(1);
         }
-        if let Some(new) = new {
+        if let Some(new) = &tags.new {
             self.state.sum.add(new);
             *count(&mut self.state) += 1;
         }
@@ -391,20 +357,9 @@ impl<'t> Writer<'t> {
         let sequence = self.append(Subject::Project(id), previous, kind)?;
         let after = after.map(|record| ProjectRecord { sequence, ..record });
         let key = id.as_bytes();
-        let new = after
-            .as_ref()
-            .map(|r| Sealed::Projects.seal(self.ring, key, r))
-            .transpose()?;
-        let old = match &new {
-            Some((row, _)) => self.projects.insert(key, row.as_slice()),
-            None => self.projects.remove(key),
-        }
-        .map_err(storage_error)?
-        .map(|row| Sealed::Projects.authenticate(self.ring, key, row.value()))
-        .transpose()?;
-        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
-            &mut state.projects
-        });
+        let projects = &mut self.projects;
+        let tags = replace_row(projects, Sealed::Projects, self.ring, key, after.as_ref())?;
+        self.account(&tags, |state| &mut state.projects);
         let exists = |record: &&ProjectRecord| record.deleted_at.is_none();
         if let Some(before) = before.filter(exists) {
             self.project_names
@@ -457,7 +412,11 @@ impl<'t> Writer<'t> {
         self.digests
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
-        self.account(None, Some(&tag), |state| &mut state.digests);
+        let tags = Tags {
+            old: None,
+            new: Some(tag),
+        };
+        self.account(&tags, |state| &mut state.digests);
         match self
             .state
             .schemes
@@ -477,19 +436,9 @@ impl<'t> Writer<'t> {
         tombstone: Option<Tombstone>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
-        let new = tombstone
-            .map(|t| Sealed::Tombstones.seal(self.ring, key, &t))
-            .transpose()?;
-        let old = match &new {
-            Some((row, _)) => self.tombstones.insert(key, row.as_slice()),
-            None => self.tombstones.remove(key),
-        }
-        .map_err(storage_error)?
-        .map(|row| Sealed::Tombstones.authenticate(self.ring, key, row.value()))
-        .transpose()?;
-        self.account(old.as_ref(), new.as_ref().map(|(_, tag)| tag), |state| {
-            &mut state.tombstones
-        });
+        let rows = &mut self.tombstones;
+        let tags = replace_row(rows, Sealed::Tombstones, self.ring, key, tombstone.as_ref())?;
+        self.account(&tags, |state| &mut state.tombstones);
         Ok(())
     }
 
@@ -617,14 +566,9 @@ impl<'t> Writer<'t> {
         let Some(record) = self.project(id)? else {
             return Ok(());
         };
-        let (row, new) = Sealed::Projects.seal(self.ring, key, &record)?;
-        let old = self
-            .projects
-            .insert(key, row.as_slice())
-            .map_err(storage_error)?
-            .map(|row| Sealed::Projects.authenticate(self.ring, key, row.value()))
-            .transpose()?;
-        self.account(old.as_ref(), Some(&new), |state| &mut state.projects);
+        let projects = &mut self.projects;
+        let tags = replace_row(projects, Sealed::Projects, self.ring, key, Some(&record))?;
+        self.account(&tags, |state| &mut state.projects);
         Ok(())
     }
 
@@ -649,7 +593,11 @@ impl<'t> Writer<'t> {
         self.digests
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
-        self.account(Some(&old), Some(&new), |state| &mut state.digests);
+        let tags = Tags {
+            old: Some(old),
+            new: Some(new),
+        };
+        self.account(&tags, |state| &mut state.digests);
         Ok(())
     }
 
@@ -716,6 +664,57 @@ impl<'t> Writer<'t> {
     pub(crate) fn changed(&self) -> bool {
         self.changed
     }
+}
+
+/// The whole tags of a row that was replaced: none before it was there, none after it was removed.
+struct Tags {
+    old: Option<FullTag>,
+    new: Option<FullTag>,
+}
+
+/// Writes a sealed row, or removes it; what was there must have been written by this store.
+fn replace_row<T: Serialize>(
+    table: &mut Table<'_, &'static [u8; 16], Bytes>,
+    kind: Sealed,
+    ring: &Keyring,
+    key: &[u8; 16],
+    record: Option<&T>,
+) -> Result<Tags, StoreError> {
+    let new = record
+        .map(|record| kind.seal(ring, key, record))
+        .transpose()?;
+    let old = match &new {
+        Some((row, _)) => table.insert(key, row.as_slice()),
+        None => table.remove(key),
+    }
+    .map_err(storage_error)?
+    .map(|row| kind.authenticate(ring, key, row.value()))
+    .transpose()?;
+    Ok(Tags {
+        old,
+        new: new.map(|(_, tag)| tag),
+    })
+}
+
+/// Moves a row of an index to its new place.
+fn move_row<Q: ?Sized + PartialEq, K>(
+    table: &mut Table<'_, K, ()>,
+    old: Option<&Q>,
+    new: Option<&Q>,
+) -> Result<(), StoreError>
+where
+    K: for<'k> redb::Key<SelfType<'k> = &'k Q> + 'static,
+{
+    if old == new {
+        return Ok(());
+    }
+    if let Some(old) = old {
+        table.remove(old).map_err(storage_error)?;
+    }
+    if let Some(new) = new {
+        table.insert(new, ()).map_err(storage_error)?;
+    }
+    Ok(())
 }
 
 /// The generations of the secrets of a record.
