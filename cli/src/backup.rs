@@ -59,6 +59,10 @@ pub(crate) struct RestoreArgs {
     /// A key to bring back although it was pruned since; repeat it for more
     #[arg(long = "key", value_name = "ID", value_parser = key_id)]
     keys: Vec<KeyId>,
+    /// Accept, into a store with a pepper, a backup from before it had one: nothing but its origin
+    /// says that nobody altered it
+    #[arg(long)]
+    trust_backup: bool,
     /// Go on without asking
     #[arg(long)]
     yes: bool,
@@ -74,6 +78,7 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
     let mut restore = Restore::default();
     restore.disable_all = args.disable_all;
     restore.named.clone_from(&args.keys);
+    restore.trust_unkeyed = args.trust_backup;
     let restored = finishing(|| options.restore(&path, &args.file, &restore))?;
     if session.screen.json {
         session.screen.document(&json!({

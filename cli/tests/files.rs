@@ -282,3 +282,23 @@ fn the_clock_is_shown_and_reset() {
     let info = sandbox.ok(["info"]);
     assert!(info.contains("acme_[a-z]"), "{info}");
 }
+
+#[test]
+fn a_backup_from_before_the_pepper_is_restored_only_where_it_is_trusted() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["backup", "plain.redb"]);
+    sandbox.ok(["pepper", "generate", "one.pepper"]);
+    sandbox.ok(["pepper", "set", "one.pepper"]);
+    let restore = |more: &[&str]| {
+        let args = [
+            "restore",
+            "plain.redb",
+            "--yes",
+            "--pepper-file",
+            "one.pepper",
+        ];
+        sandbox.run(args.iter().chain(more).copied()).status
+    };
+    assert_eq!(restore(&[]), 4, "anybody could have altered it");
+    assert_eq!(restore(&["--trust-backup"]), 0);
+}

@@ -90,7 +90,7 @@ impl StoreOptions {
         if unkeyed && self.peppers().current.is_some() && !restore.trust_unkeyed {
             return Err(Refused::PepperRefused(
                 "the backup is from before the store had a pepper, so that anybody could have \
-                 altered it; say that you trust it to restore it all the same",
+                 altered it; restore it with `--trust-backup` (trust_unkeyed) if nobody could",
             )
             .into());
         }
