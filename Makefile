@@ -1,6 +1,6 @@
 # Every target is one script; `make help` says what each does.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint
+.PHONY: help demo test bench campaign lint
 
 help: ## Say what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,10 @@ test: ## Do all the set-up that the tests need, then run every test
 bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/benchmarks.md
 	@cargo bench --locked --package keyfob-bench
 	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
+
+campaign: ## The tests that scale, for an hour: kills, random changes, every byte flipped
+	@KEYFOB_KILLS=5000 KEYFOB_MODEL_CASES=100000 KEYFOB_EVERY_BYTE=1 cargo test --locked --release \
+		--package keyfob --test crash --test model --test format
 
 lint: ## Formatting, clippy, rustdoc, dependencies: warnings are errors
 	@scripts/lint
