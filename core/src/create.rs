@@ -13,12 +13,13 @@ use crate::event::EventKind;
 use crate::id::KeyId;
 use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret, check_text};
 use crate::key_info::KeyInfo;
-use crate::lifecycle::{applied, project_of};
+use crate::lifecycle::{applied, no_such_key, project_of};
 use crate::limits;
 use crate::policy::Policy;
+use crate::project::ProjectRecord;
 use crate::secret::{Secret, Token};
 use crate::store::Store;
-use crate::time::Now;
+use crate::time::{Now, Timestamp};
 use crate::token::compose;
 
 /// What a creation answers.
@@ -41,11 +42,6 @@ pub struct BulkCreated {
     pub done: Vec<Created>,
     /// Why it stopped before the end; none where it reached it.
     pub stopped: Option<Error>,
-}
-
-enum Made {
-    Now(Box<KeyInfo>, Token),
-    Before(KeyId),
 }
 
 /// What is known of a request id.
@@ -85,33 +81,27 @@ impl Store {
     /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; REQUEST_ID_REUSED.
     pub fn create(&self, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
-        let made = self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
-            self.create_in(
-                writer,
-                now,
-                new,
-                KeyId::generate(self.inner.clock.now_ms())?,
-                None,
-            )
-        })?;
-        self.created(made)
+        self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
+            let id = KeyId::generate(self.inner.clock.now_ms())?;
+            self.create_in(writer, now, new, id, None)
+        })
     }
 
     /// Lets a key make another one of at most its own scopes, project, owner, environment and
     /// expiry. Project, owner, expiry and IP list are the creating key's where they are not named;
     /// the environment must be named where it is not `live`. The creating key is judged anew,
-    /// inside the transaction, so that one that was revoked meanwhile makes nothing.
+    /// inside the transaction, so that one that was revoked meanwhile makes nothing, and is told
+    /// nothing of what a request id of its own made before.
     ///
     /// # Errors
     /// As [`Store::create`]; a denial where the creating key is no longer good; SCOPE_NOT_ALLOWED,
     /// BEYOND_PARENT where it may not give that away.
     pub fn create_within(&self, parent: &Verified, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
-        let made = self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
+        self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let id = KeyId::generate(self.inner.clock.now_ms())?;
             self.create_in(writer, now, new, id, Some(parent))
-        })?;
-        self.created(made)
+        })
     }
 
     /// Creates many keys, in transactions of at most 10,000. A request that is refused ends its
@@ -140,15 +130,16 @@ impl Store {
             .map(|_| KeyId::generate(now_ms))
             .collect::<Result<Vec<_>, _>>()?;
         ids.sort_unstable();
-        let made = self.change(Room::Bytes(bulk_bytes(batch.len())), |writer, now| {
+        self.change(Room::Bytes(bulk_bytes(batch.len())), |writer, now| {
             let pairs = batch.iter().zip(ids);
             pairs
                 .map(|(new, id)| self.create_in(writer, now, new, id, None))
-                .collect::<Result<Vec<_>, _>>()
-        })?;
-        made.into_iter().map(|made| self.created(made)).collect()
+                .collect()
+        })
     }
 
+    /// Creates one key. All that is answered is read here: after the commit nothing may fail, or
+    /// the tokens of keys that exist would be lost.
     fn create_in(
         &self,
         writer: &mut Writer<'_>,
@@ -156,14 +147,23 @@ impl Store {
         asked: &NewKey,
         id: KeyId,
         parent: Option<&Verified>,
-    ) -> Result<Made, Error> {
+    ) -> Result<Created, Error> {
         let within_key = parent.map(Verified::key_id);
+        let parent = parent
+            .map(|parent| Parent::judge(writer, now, parent))
+            .transpose()?;
         let request = match &asked.request_id {
             None => None,
             Some(request_id) => {
                 let digest = request_digest(b"create", &(asked, within_key))?;
                 match self.look_up_request(writer, request_id, digest, now)? {
-                    Request::Made(id) => return Ok(Made::Before(id)),
+                    Request::Made(id) => {
+                        return Ok(Created {
+                            key: self.made_before(writer, id, now)?,
+                            token: None,
+                            replayed: true,
+                        });
+                    }
                     Request::New => Some((request_key(&self.actor, request_id), digest)),
                 }
             }
@@ -172,7 +172,7 @@ impl Store {
         let new = match parent {
             None => asked,
             Some(parent) => {
-                narrowed = within(writer, now, parent, asked)?;
+                narrowed = parent.narrow(writer, now, asked)?;
                 &narrowed
             }
         };
@@ -200,23 +200,22 @@ impl Store {
             )?;
         }
         let token = compose(self.prefix(), &new.environment, id, &secret);
-        let key = self.shown(writer, id, record, now)?;
-        Ok(Made::Now(Box::new(key), token))
+        Ok(Created {
+            key: self.shown(writer, id, record, now)?,
+            token: Some(token),
+            replayed: false,
+        })
     }
 
-    fn created(&self, made: Made) -> Result<Created, Error> {
-        Ok(match made {
-            Made::Now(key, token) => Created {
-                key: *key,
-                token: Some(token),
-                replayed: false,
-            },
-            Made::Before(id) => Created {
-                key: self.get(id)?,
-                token: None,
-                replayed: true,
-            },
-        })
+    /// The key that a request id made before.
+    pub(crate) fn made_before(
+        &self,
+        writer: &Writer<'_>,
+        id: KeyId,
+        now: Now,
+    ) -> Result<KeyInfo, Error> {
+        let record = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
+        self.shown(writer, id, record, now)
     }
 
     pub(crate) fn look_up_request(
@@ -300,95 +299,122 @@ pub(crate) fn resolve(
     })
 }
 
-/// What a creation by a key becomes: what it does not name is the creating key's, and nothing goes
-/// beyond it.
-fn within(writer: &Writer<'_>, now: Now, parent: &Verified, new: &NewKey) -> Result<NewKey, Error> {
-    let record = writer.key(parent.key_id())?.ok_or(Denied::NotFound)?;
-    let project = project_of(writer, &record)?;
-    match effective_state(&record, project.as_ref(), now) {
-        KeyState::Revoked => return Err(Denied::Revoked.into()),
-        KeyState::Disabled => return Err(Denied::Disabled.into()),
-        KeyState::NotYetValid => return Err(Denied::NotYetValid.into()),
-        KeyState::Expired => return Err(Denied::Expired.into()),
-        KeyState::Active => {}
-    }
-    // The secret itself must be good still: a rotation or a finish may have ended it meanwhile.
-    let ends_at = if parent.generation() == record.current.generation {
-        record.expires_at
-    } else {
-        match &record.previous {
-            Some(old) if old.slot.generation == parent.generation() => Some(old.grace_expires_at),
-            _ => return Err(Denied::NotFound.into()),
+/// A key that creates another one, as it is now.
+struct Parent {
+    record: KeyRecord,
+    project: Option<ProjectRecord>,
+    /// When the secret ends that it was verified by.
+    ends_at: Option<Timestamp>,
+}
+
+impl Parent {
+    /// Judges the creating key anew: it may have been revoked since it was verified.
+    fn judge(writer: &Writer<'_>, now: Now, parent: &Verified) -> Result<Self, Error> {
+        let record = writer.key(parent.key_id())?.ok_or(Denied::NotFound)?;
+        let project = project_of(writer, &record)?;
+        match effective_state(&record, project.as_ref(), now) {
+            KeyState::Revoked => return Err(Denied::Revoked.into()),
+            KeyState::Disabled => return Err(Denied::Disabled.into()),
+            KeyState::NotYetValid => return Err(Denied::NotYetValid.into()),
+            KeyState::Expired => return Err(Denied::Expired.into()),
+            KeyState::Active => {}
         }
-    };
-    if ends_at.is_some_and(|at| now.latest() >= at) {
-        return Err(Denied::Expired.into());
-    }
-    let granted = match &project {
-        None => record.scopes.clone(),
-        Some(project) => record.scopes.narrowed_by(&project.scopes),
-    };
-    if let Some(scope) = new.scopes.first_beyond(&granted) {
-        let whose = "the creating key";
-        return Err(Refused::ScopeNotAllowed {
-            scope: scope.to_string(),
-            whose,
+        // The secret itself must be good still: a rotation or a finish may have ended it meanwhile.
+        let ends_at = if parent.generation() == record.current.generation {
+            record.expires_at
+        } else {
+            match &record.previous {
+                Some(old) if old.slot.generation == parent.generation() => {
+                    Some(old.grace_expires_at)
+                }
+                _ => return Err(Denied::NotFound.into()),
+            }
+        };
+        if ends_at.is_some_and(|at| now.latest() >= at) {
+            return Err(Denied::Expired.into());
         }
-        .into());
+        Ok(Parent {
+            record,
+            project,
+            ends_at,
+        })
     }
-    let mut new = new.clone();
-    let own_project = project.as_ref().map(|project| project.name.clone());
-    match (&new.project, own_project) {
-        (None, own) => new.project = own,
-        (Some(asked), Some(own)) if *asked == own => {}
-        (Some(_), Some(_)) => {
-            return Err(Refused::BeyondParent("a key of another project").into());
+
+    /// What a creation by this key becomes: what it does not name is the creating key's, and
+    /// nothing goes beyond it.
+    fn narrow(&self, writer: &Writer<'_>, now: Now, new: &NewKey) -> Result<NewKey, Error> {
+        let Parent {
+            record,
+            project,
+            ends_at,
+        } = self;
+        let granted = match project {
+            None => record.scopes.clone(),
+            Some(project) => record.scopes.narrowed_by(&project.scopes),
+        };
+        if let Some(scope) = new.scopes.first_beyond(&granted) {
+            let whose = "the creating key";
+            return Err(Refused::ScopeNotAllowed {
+                scope: scope.to_string(),
+                whose,
+            }
+            .into());
         }
-        (Some(asked), None) => {
-            // A key without a project is good in every project, but not in one of another owner.
-            let (_, target) = writer
-                .project_named(asked)?
-                .ok_or_else(|| Refused::NoSuchProject(asked.clone()))?;
-            if target.owner.is_some() && target.owner != record.owner {
-                return Err(Refused::BeyondParent("a key of another owner's project").into());
+        let mut new = new.clone();
+        let own_project = project.as_ref().map(|project| project.name.clone());
+        match (&new.project, own_project) {
+            (None, own) => new.project = own,
+            (Some(asked), Some(own)) if *asked == own => {}
+            (Some(_), Some(_)) => {
+                return Err(Refused::BeyondParent("a key of another project").into());
+            }
+            (Some(asked), None) => {
+                // A key without a project is good in every project, but not in one of another owner.
+                let (_, target) = writer
+                    .project_named(asked)?
+                    .ok_or_else(|| Refused::NoSuchProject(asked.clone()))?;
+                if target.owner.is_some() && target.owner != record.owner {
+                    return Err(Refused::BeyondParent("a key of another owner's project").into());
+                }
             }
         }
-    }
-    // A creation without an owner is given that of the project, which the creating key may lack.
-    if new.owner.is_none()
-        && record.owner.is_none()
-        && let Some(name) = &new.project
-        && let Some((_, target)) = writer.project_named(name)?
-        && target.owner.is_some()
-    {
-        return Err(Refused::BeyondParent("the owner of its project").into());
-    }
-    if new.owner.is_none() {
-        new.owner.clone_from(&record.owner);
-    }
-    if new.owner != record.owner {
-        return Err(Refused::BeyondParent("a key of another owner").into());
-    }
-    if new.environment != record.environment {
-        return Err(Refused::BeyondParent("a key of another environment").into());
-    }
-    // An old secret in its grace gives away no more time than it has.
-    if let Some(end) = ends_at {
-        let policy = writer.state().policy;
-        match new.expires.resolve(&policy, now.clock)? {
-            Some(at) if at <= end => {}
-            // Not named: the policy's lifetime, as far as the creating key's own goes.
-            _ if new.expires == Expiry::Default => new.expires = Expiry::At(end),
-            _ => return Err(Refused::BeyondParent("an expiry after its own").into()),
+        // A creation without an owner is given that of the project, which the creating key may lack.
+        if new.owner.is_none()
+            && record.owner.is_none()
+            && let Some(name) = &new.project
+            && let Some((_, target)) = writer.project_named(name)?
+            && target.owner.is_some()
+        {
+            return Err(Refused::BeyondParent("the owner of its project").into());
         }
-    }
-    if !record.ip_list.is_empty() {
-        let inside = |range: &ipnet::IpNet| record.ip_list.iter().any(|own| own.contains(range));
-        if new.ip_list.is_empty() {
-            new.ip_list.clone_from(&record.ip_list);
-        } else if !new.ip_list.iter().all(inside) {
-            return Err(Refused::BeyondParent("addresses beyond its own").into());
+        if new.owner.is_none() {
+            new.owner.clone_from(&record.owner);
         }
+        if new.owner != record.owner {
+            return Err(Refused::BeyondParent("a key of another owner").into());
+        }
+        if new.environment != record.environment {
+            return Err(Refused::BeyondParent("a key of another environment").into());
+        }
+        // An old secret in its grace gives away no more time than it has.
+        if let Some(end) = *ends_at {
+            let policy = writer.state().policy;
+            match new.expires.resolve(&policy, now.clock)? {
+                Some(at) if at <= end => {}
+                // Not named: the policy's lifetime, as far as the creating key's own goes.
+                _ if new.expires == Expiry::Default => new.expires = Expiry::At(end),
+                _ => return Err(Refused::BeyondParent("an expiry after its own").into()),
+            }
+        }
+        if !record.ip_list.is_empty() {
+            let inside =
+                |range: &ipnet::IpNet| record.ip_list.iter().any(|own| own.contains(range));
+            if new.ip_list.is_empty() {
+                new.ip_list.clone_from(&record.ip_list);
+            } else if !new.ip_list.iter().all(inside) {
+                return Err(Refused::BeyondParent("addresses beyond its own").into());
+            }
+        }
+        Ok(new)
     }
-    Ok(new)
 }

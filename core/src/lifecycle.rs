@@ -178,13 +178,22 @@ impl Store {
             let why = "must not be negative";
             return Err(Misuse::InvalidTime { what: "grace", why }.into());
         }
-        let made = self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
+        self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let request = match &rotate.request_id {
                 None => None,
                 Some(request_id) => {
                     let digest = request_digest(b"rotate", &(id, rotate))?;
                     match self.look_up_request(writer, request_id, digest, now)? {
-                        Request::Made(_) => return Ok(None),
+                        Request::Made(id) => {
+                            let key = self.made_before(writer, id, now)?;
+                            return Ok(Rotated {
+                                grace_expires_at: key.old_secret.map(|old| old.grace_expires_at),
+                                key,
+                                token: None,
+                                grace_cut: false,
+                                replayed: true,
+                            });
+                        }
                         Request::New => Some((request_key(&self.actor, request_id), digest)),
                     }
                 }
@@ -205,27 +214,14 @@ impl Store {
                 };
                 writer.put_request(&request, row)?;
             }
-            Ok(Some(Rotated {
+            Ok(Rotated {
                 key: self.shown(writer, id, after, now)?,
                 token: Some(token),
                 grace_expires_at,
                 grace_cut: grace_expires_at.is_some_and(|at| at < wanted),
                 replayed: false,
-            }))
-        })?;
-        match made {
-            Some(rotated) => Ok(rotated),
-            None => {
-                let key = self.get(id)?;
-                Ok(Rotated {
-                    grace_expires_at: key.old_secret.map(|old| old.grace_expires_at),
-                    key,
-                    token: None,
-                    grace_cut: false,
-                    replayed: true,
-                })
-            }
-        }
+            })
+        })
     }
 
     /// Ends the grace of a key's old secret now. No error where none runs.

@@ -702,6 +702,45 @@ fn a_refused_request_is_not_remembered() {
 }
 
 #[test]
+fn a_batch_whose_answer_cannot_be_given_makes_no_key_and_loses_no_token() {
+    let home = Home::new();
+    let first = home.store.create(&requested("a", "r")).unwrap();
+    home.store.revoke(first.key.id, &Revoke::default()).unwrap();
+    home.clock.advance(1);
+    assert_eq!(prune_all(&home).keys, 1);
+    // The second request was answered by a key that is gone.
+    let made = home
+        .store
+        .create_many(&[NewKey::new("new"), requested("a", "r")]);
+    assert_eq!(made.stopped.map(|e| e.code()), Some(Code::NO_SUCH_KEY));
+    let left = home.store.count(&Filter::default()).unwrap();
+    assert_eq!(
+        (made.done.len() as u64, left),
+        (0, 0),
+        "a key without its token"
+    );
+    let twice = [requested("b", "s"), requested("b", "s")];
+    let made = home.store.create_many(&twice);
+    assert!(made.stopped.is_none());
+    assert!(made.done[0].token.is_some() && made.done[1].replayed);
+    assert_eq!(made.done[0].key.id, made.done[1].key.id);
+}
+
+#[test]
+fn a_key_that_ended_is_not_told_what_its_request_made() {
+    let home = Home::new();
+    let (id, token) = home.key(|_| {});
+    let parent = home.store.verify(token.expose(), &plain()).unwrap();
+    let make = |request: &NewKey| home.store.create_within(&parent, request);
+    let child = make(&requested("child", "r")).unwrap().key.id;
+    assert_eq!(make(&requested("child", "r")).unwrap().key.id, child);
+    home.store.disable(id).unwrap();
+    assert_eq!(code_of(&make(&requested("child", "r"))), Code::DISABLED);
+    home.store.revoke(id, &Revoke::default()).unwrap();
+    assert_eq!(code_of(&make(&requested("child", "r"))), Code::REVOKED);
+}
+
+#[test]
 fn one_request_from_eight_threads_makes_one_key() {
     let home = Home::new();
     let ids: BTreeSet<KeyId> = std::thread::scope(|scope| {
