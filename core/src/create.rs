@@ -1,5 +1,7 @@
 //! Creating keys: one, many, or by another key, with requests that can be repeated.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::commit::{ONE_CHANGE, Room, bulk_bytes};
@@ -10,7 +12,7 @@ use crate::disk::schema::RequestRow;
 use crate::disk::write::Writer;
 use crate::error::{Denied, Error, Refused, StoreError};
 use crate::event::EventKind;
-use crate::id::KeyId;
+use crate::id::{KeyId, ProjectId};
 use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret, check_text};
 use crate::key_info::KeyInfo;
 use crate::lifecycle::{applied, no_such_key, project_of};
@@ -83,7 +85,8 @@ impl Store {
         KeyRecord::check_new(new)?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let id = KeyId::generate(self.inner.clock.now_ms())?;
-            self.create_in(writer, now, new, id, None)
+            let owners = &mut OwnersKeys::default();
+            self.create_in(writer, now, new, id, None, owners)
         })
     }
 
@@ -100,7 +103,14 @@ impl Store {
         KeyRecord::check_new(new)?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let id = KeyId::generate(self.inner.clock.now_ms())?;
-            self.create_in(writer, now, new, id, Some(parent))
+            self.create_in(
+                writer,
+                now,
+                new,
+                id,
+                Some(parent),
+                &mut OwnersKeys::default(),
+            )
         })
     }
 
@@ -132,8 +142,9 @@ impl Store {
         ids.sort_unstable();
         self.change(Room::Bytes(bulk_bytes(batch.len())), |writer, now| {
             let pairs = batch.iter().zip(ids);
+            let mut owners = OwnersKeys::default();
             pairs
-                .map(|(new, id)| self.create_in(writer, now, new, id, None))
+                .map(|(new, id)| self.create_in(writer, now, new, id, None, &mut owners))
                 .collect()
         })
     }
@@ -147,6 +158,7 @@ impl Store {
         asked: &NewKey,
         id: KeyId,
         parent: Option<&Verified>,
+        owners: &mut OwnersKeys,
     ) -> Result<Created, Error> {
         let within_key = parent.map(Verified::key_id);
         let parent = parent
@@ -177,7 +189,7 @@ impl Store {
             }
         };
         let policy = writer.state().policy;
-        let resolved = resolve(writer, new, &policy, now)?;
+        let resolved = resolve(writer, new, &policy, now, owners)?;
         let secret = Secret::generate()?;
         let stored = StoredSecret::Native(Digest::of_secret(secret.characters()));
         let record = KeyRecord::create(new, resolved, stored, now.clock)?;
@@ -244,36 +256,73 @@ impl Store {
     }
 }
 
-/// Whether a key is one of those that the policy counts.
-pub(crate) fn counts(record: &KeyRecord, now: Now) -> bool {
-    record.revocation.is_none() && !record.is_expired(now)
+/// Whether a key is one of those that the policy counts: it is neither revoked, by itself or with
+/// its project, nor expired.
+pub(crate) fn counts(writer: &Writer<'_>, record: &KeyRecord, now: Now) -> Result<bool, Error> {
+    if record.revocation.is_some() || record.is_expired(now) {
+        return Ok(false);
+    }
+    let project = project_of(writer, record)?;
+    Ok(project.is_none_or(|project| project.deleted_at.is_none()))
 }
 
-/// Refuses one more key of an owner who has as many as the policy admits.
-pub(crate) fn check_most_keys(
-    writer: &Writer<'_>,
-    owner: Option<&str>,
-    policy: &Policy,
-    now: Now,
-) -> Result<(), Error> {
-    if let (Some(owner), Some(most)) = (owner, policy.most_keys_per_owner)
-        && writer.count_keys_of_owner(owner, most, |record| counts(record, now))? >= most
-    {
-        return Err(Refused::TooManyKeys {
-            owner: owner.to_owned(),
-            most,
+/// How many keys count of the owners that one transaction met. Each is counted once: a batch is
+/// often all of one owner, and counting looks at each of the owner's keys.
+#[derive(Default)]
+pub(crate) struct OwnersKeys(HashMap<String, u64>);
+
+impl OwnersKeys {
+    /// Counts one more key of an owner, unless the policy admits no more.
+    pub(crate) fn one_more(
+        &mut self,
+        writer: &Writer<'_>,
+        owner: Option<&str>,
+        policy: &Policy,
+        now: Now,
+    ) -> Result<(), Error> {
+        let (Some(owner), Some(most)) = (owner, policy.most_keys_per_owner) else {
+            return Ok(());
+        };
+        let count = match self.0.get(owner) {
+            Some(count) => *count,
+            None => count_keys(writer, owner, most, now)?,
+        };
+        if count >= most {
+            let owner = owner.to_owned();
+            return Err(Refused::TooManyKeys { owner, most }.into());
         }
-        .into());
+        self.0.insert(owner.to_owned(), count + 1);
+        Ok(())
     }
-    Ok(())
+}
+
+/// How many of an owner's keys count, up to a most.
+fn count_keys(writer: &Writer<'_>, owner: &str, most: u64, now: Now) -> Result<u64, Error> {
+    let mut deleted: HashMap<ProjectId, bool> = HashMap::new();
+    writer.count_keys_of_owner(owner, most, |record| {
+        // What the key itself says is looked at first: it costs nothing more to read.
+        if record.revocation.is_some() || record.is_expired(now) {
+            return Ok(false);
+        }
+        let Some(id) = record.project else {
+            return Ok(true);
+        };
+        if let Some(deleted) = deleted.get(&id) {
+            return Ok(!deleted);
+        }
+        let good = counts(writer, record, now)?;
+        deleted.insert(id, !good);
+        Ok(good)
+    })
 }
 
 /// Looks up what a creation names, and holds it against project and policy.
-pub(crate) fn resolve(
+fn resolve(
     writer: &Writer<'_>,
     new: &NewKey,
     policy: &Policy,
     now: Now,
+    owners: &mut OwnersKeys,
 ) -> Result<Resolved, Error> {
     let (project, project_owner) = match &new.project {
         None => (None, None),
@@ -291,7 +340,7 @@ pub(crate) fn resolve(
     let owner = new.owner.clone().or(project_owner);
     let expires_at = new.expires.resolve(policy, now.clock)?;
     policy.judge_expiry(expires_at, now.clock)?;
-    check_most_keys(writer, owner.as_deref(), policy, now)?;
+    owners.one_more(writer, owner.as_deref(), policy, now)?;
     Ok(Resolved {
         project,
         owner,

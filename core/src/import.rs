@@ -2,9 +2,10 @@
 //! were issued. A line is read and judged (`foreign_row.rs`), becomes a record as a creation would make
 //! it, and goes through the one funnel. `docs/importing.md` has the formats and the rules.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::commit::{Room, bulk_bytes};
+use crate::create::OwnersKeys;
 use crate::disk::write::Writer;
 use crate::error::{Error, Misuse, Refused, StoreError};
 use crate::event::{EventKind, Reason};
@@ -107,8 +108,7 @@ struct Destination {
     project: Option<(ProjectId, ProjectRecord)>,
     policy: Policy,
     expires: Expiry,
-    /// Keys that count towards the policy's most, of the owners met so far.
-    counted: HashMap<String, u64>,
+    owners: OwnersKeys,
 }
 
 impl Store {
@@ -291,7 +291,7 @@ impl Destination {
             project,
             policy: writer.state().policy,
             expires: defaults.expires,
-            counted: HashMap::new(),
+            owners: OwnersKeys::default(),
         })
     }
 
@@ -333,7 +333,8 @@ impl Destination {
         };
         if !ended {
             self.policy.judge_expiry(expires_at, now.clock)?;
-            self.count(writer, now, owner.as_deref())?;
+            let (owners, policy) = (&mut self.owners, &self.policy);
+            owners.one_more(writer, owner.as_deref(), policy, now)?;
         }
         let resolved = Resolved {
             project: self.project.as_ref().map(|(id, _)| *id),
@@ -351,26 +352,6 @@ impl Destination {
             revoked,
             disabled,
         })
-    }
-
-    /// Counts one more key of an owner, unless the policy admits no more. The keys of an owner are
-    /// counted once in a transaction: an import is often all of one owner.
-    fn count(&mut self, writer: &Writer<'_>, now: Now, owner: Option<&str>) -> Result<(), Error> {
-        let (Some(owner), Some(most)) = (owner, self.policy.most_keys_per_owner) else {
-            return Ok(());
-        };
-        let count = match self.counted.get(owner) {
-            Some(count) => *count,
-            None => writer.count_keys_of_owner(owner, most, |record| {
-                record.revocation.is_none() && !record.is_expired(now)
-            })?,
-        };
-        if count >= most {
-            let owner = owner.to_owned();
-            return Err(Refused::TooManyKeys { owner, most }.into());
-        }
-        self.counted.insert(owner.to_owned(), count + 1);
-        Ok(())
     }
 }
 

@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::commit::{ONE_CHANGE, Room};
-use crate::create::{Request, check_most_keys, counts, request_digest, request_key};
+use crate::create::{OwnersKeys, Request, counts, request_digest, request_key};
 use crate::digest::Digest;
 use crate::disk::schema::RequestRow;
 use crate::disk::write::Writer;
@@ -308,8 +308,12 @@ pub(crate) fn updated(
         project.check_allows(&next.scopes)?;
     }
     // Given to another owner, or brought back to life, it is one more of theirs.
-    if counts(&next, now) && (next.owner != before.owner || !counts(before, now)) {
-        check_most_keys(writer, next.owner.as_deref(), &policy, now)?;
+    let one_more = policy.most_keys_per_owner.is_some()
+        && counts(writer, &next, now)?
+        && (next.owner != before.owner || !counts(writer, before, now)?);
+    if one_more {
+        let owner = next.owner.as_deref();
+        OwnersKeys::default().one_more(writer, owner, &policy, now)?;
     }
     Ok(Some((next, kind)))
 }

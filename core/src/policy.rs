@@ -18,7 +18,9 @@ pub struct Policy {
     pub longest_lifetime: Option<i64>,
     /// Whether a key must expire.
     pub expiry_required: bool,
-    /// The most keys of one owner that are neither revoked nor expired.
+    /// The most keys of one owner that are neither revoked, by themselves or with their project,
+    /// nor expired. Each creation looks at the owner's keys, revoked ones too, until it has found
+    /// so many: prune what is no longer needed.
     pub most_keys_per_owner: Option<u64>,
 }
 

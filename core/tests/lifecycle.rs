@@ -903,6 +903,42 @@ fn an_owner_never_has_more_good_keys_than_the_policy_admits() {
     );
 }
 
+#[test]
+fn keys_of_a_deleted_project_leave_their_owner_room_for_others() {
+    let home = Home::new();
+    home.project("shop", &[], None);
+    home.store
+        .set_policy(Policy {
+            most_keys_per_owner: Some(2),
+            ..Policy::default()
+        })
+        .unwrap();
+    let mut new = NewKey::new("key");
+    new.owner = Some("ann".into());
+    new.project = Some("shop".into());
+    let inside: Vec<KeyId> = (0..2)
+        .map(|_| home.store.create(&new).unwrap().key.id)
+        .collect();
+    new.project = None;
+    assert_eq!(code_of(&home.store.create(&new)), Code::TOO_MANY_KEYS);
+    home.store.disable_project("shop").unwrap();
+    assert_eq!(
+        code_of(&home.store.create(&new)),
+        Code::TOO_MANY_KEYS,
+        "it may be enabled again"
+    );
+    home.store.delete_project("shop").unwrap();
+    let made = home.store.create_many(&[new.clone(), new.clone()]);
+    assert_eq!((made.done.len(), made.stopped.is_none()), (2, true));
+    assert_eq!(code_of(&home.store.create(&new)), Code::TOO_MANY_KEYS);
+    // What changes of a key that is good for nothing takes no room either.
+    let mut update = KeyUpdate::default();
+    update.owner = Change::Set("bob".into());
+    home.store.update(inside[0], &update).unwrap();
+    update.owner = Change::Set("ann".into());
+    assert_eq!(code_of(&home.store.update(inside[0], &update)), Code::OK);
+}
+
 // ---- a key that makes keys ----
 
 /// A creation: what it asks for, what comes of it, and how it is asked.

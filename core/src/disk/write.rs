@@ -170,13 +170,14 @@ impl<'t> Writer<'t> {
         Ok(row.map_or_else(Usage::default, |row| Usage::from_bytes(row.value())))
     }
 
-    /// How many keys of an owner are neither revoked nor expired, counted up to a most.
-    pub(crate) fn count_keys_of_owner(
+    /// How many keys of an owner count, up to a most. The newest come first: where there are that
+    /// many, the old ones that no longer count are not looked at.
+    pub(crate) fn count_keys_of_owner<E: From<StoreError>>(
         &self,
         owner: &str,
         most: u64,
-        counts: impl Fn(&KeyRecord) -> bool,
-    ) -> Result<u64, StoreError> {
+        mut counts: impl FnMut(&KeyRecord) -> Result<bool, E>,
+    ) -> Result<u64, E> {
         let (first, last) = (
             owner_index(owner, &[0; 16]),
             owner_index(owner, &[0xff; 16]),
@@ -186,13 +187,16 @@ impl<'t> Writer<'t> {
             .keys_by_owner
             .range(first.as_slice()..=last.as_slice())
             .map_err(storage_error)?
+            .rev()
         {
-            let (key, ()) = row.map(|(key, _)| (key, ())).map_err(storage_error)?;
+            let (key, _) = row.map_err(storage_error)?;
             let bytes = key.value();
             let id = <[u8; 16]>::try_from(&bytes[bytes.len().saturating_sub(16)..])
                 .map(KeyId::from_bytes)
                 .map_err(|_| StoreError::Corrupted("a row of an index is cut short".into()))?;
-            if self.key(id)?.is_some_and(|record| counts(&record)) {
+            if let Some(record) = self.key(id)?
+                && counts(&record)?
+            {
                 count += 1;
                 if count >= most {
                     break;
