@@ -4,15 +4,18 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use clap::Args;
-use keyfob::{Event, EventKind, LogQuery, ProjectId, Store, Subject};
+use keyfob::{
+    Environment, Error, Event, EventKind, KeyField, KeyTerms, LogQuery, Policy, ProjectField,
+    ProjectId, ScopeSet, Store, Subject, Timestamp,
+};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::session::Session;
-use crate::show::moment;
+use crate::show::{joined, moment};
 use crate::text::harmless;
 use crate::view::EventView;
-use crate::when::{When, parse_time, shown};
+use crate::when::{When, length, parse_time, shown};
 
 /// Events that are read at once.
 const BATCH: usize = 1_000;
@@ -28,7 +31,8 @@ pub(crate) struct LogArgs {
     /// Only what happened to this key
     #[arg(long)]
     key: Option<String>,
-    /// Only what happened to this project, and to its keys
+    /// Only what happened to this project, and to its keys: its name, or the id of one that was
+    /// deleted
     #[arg(long)]
     project: Option<String>,
     /// Only what happened then or later; a duration counts back from now
@@ -75,7 +79,7 @@ fn print_all(
     session: &mut Session<'_, '_>,
 ) -> Result<Exit, Failure> {
     let mut left = args.limit.unwrap_or(usize::MAX);
-    let mut names = HashMap::new();
+    let mut names = Names::default();
     loop {
         crate::interrupt::check()?;
         let events = store.log(&query, left.min(BATCH))?;
@@ -134,20 +138,33 @@ fn verify(store: &Store, session: &mut Session<'_, '_>) -> Result<Exit, Failure>
 fn print(
     session: &mut Session<'_, '_>,
     store: &Store,
-    names: &mut HashMap<ProjectId, String>,
+    names: &mut Names,
     event: &Event,
 ) -> Result<(), Failure> {
+    let project = match event.subject {
+        Subject::Project(id) => names.of_event(store, id, &event.kind)?,
+        _ => None,
+    };
     if session.screen.json {
-        return session.screen.document(&EventView::from(event));
+        let view = EventView::new(event, project.as_deref());
+        return session.screen.document(&view);
     }
     let subject = match event.subject {
         Subject::Key(id) => format!("  {id}"),
-        Subject::Project(id) => format!("  {}", project_name(store, names, id, &event.kind)?),
+        Subject::Project(id) => format!("  {}", project.unwrap_or_else(|| id.to_string())),
         _ => String::new(),
     };
-    let details = details(&event.kind);
+    let bound_to = match &event.kind {
+        EventKind::KeyCreated { key, .. } | EventKind::KeyImported { key } => match key.project {
+            Some(id) => Some(names.of(store, id)?.unwrap_or_else(|| id.to_string())),
+            None => None,
+        },
+        _ => None,
+    };
+    let details = details(&event.kind, bound_to.as_deref()).join(", ");
+    let gap = if details.is_empty() { "" } else { "  " };
     let line = format!(
-        "{:>5}  {}  {}  {}{subject}{details}",
+        "{:>5}  {}  {}  {}{subject}{gap}{details}",
         event.sequence,
         moment(event.at_ms),
         event.actor,
@@ -157,62 +174,177 @@ fn print(
     Ok(())
 }
 
-/// The name of a project, as far as it can be had: a deleted one is known by its creation alone.
-fn project_name(
-    store: &Store,
-    names: &mut HashMap<ProjectId, String>,
-    id: ProjectId,
-    kind: &EventKind,
-) -> Result<String, Failure> {
-    if let EventKind::ProjectCreated { name } = kind {
-        names.insert(id, name.clone());
-    } else if !names.contains_key(&id) {
-        names.extend(
-            store
-                .projects()?
-                .into_iter()
-                .map(|project| (project.id, project.name)),
-        );
+/// The names of projects met so far, none for those of which nothing is left but the log.
+#[derive(Default)]
+struct Names(HashMap<ProjectId, Option<String>>);
+
+impl Names {
+    /// The name of the project that an event is about; most such events say it.
+    fn of_event(
+        &mut self,
+        store: &Store,
+        id: ProjectId,
+        kind: &EventKind,
+    ) -> Result<Option<String>, Failure> {
+        if let Some(name) = kind.project_name() {
+            self.0.insert(id, Some(name.to_owned()));
+        }
+        self.of(store, id)
     }
-    Ok(names.get(&id).cloned().unwrap_or_else(|| id.to_string()))
+
+    fn of(&mut self, store: &Store, id: ProjectId) -> Result<Option<String>, Failure> {
+        if let Some(name) = self.0.get(&id) {
+            return Ok(name.clone());
+        }
+        let name = match store.project_by_id(id) {
+            Ok(project) => Some(project.name),
+            Err(Error::Refused(_)) => None,
+            Err(error) => return Err(error.into()),
+        };
+        self.0.insert(id, name.clone());
+        Ok(name)
+    }
 }
 
-/// What an event says beyond its name and subject, for people.
-fn details(kind: &EventKind) -> String {
+fn scopes(scopes: &ScopeSet) -> String {
+    if scopes.is_empty() {
+        "no scopes".to_owned()
+    } else {
+        format!("scopes {}", joined(scopes.iter()))
+    }
+}
+
+fn owner(owner: Option<&String>) -> String {
+    owner.map_or_else(|| "no owner".to_owned(), |owner| format!("owner {owner}"))
+}
+
+fn expires(at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "never expires".to_owned(),
+        |at| format!("expires {}", shown(at)),
+    )
+}
+
+fn not_before(at: Option<Timestamp>) -> String {
+    at.map_or_else(
+        || "good at once".to_owned(),
+        |at| format!("not before {}", shown(at)),
+    )
+}
+
+fn addresses<T: ToString>(list: &[T]) -> String {
+    if list.is_empty() {
+        "from any address".to_owned()
+    } else {
+        format!("only from {}", joined(list.iter().map(T::to_string)))
+    }
+}
+
+/// What a key was given; what it was not given is left out.
+fn terms(key: &KeyTerms, project: Option<&str>) -> Vec<String> {
+    let mut out = vec![format!("{:?}", key.name), scopes(&key.scopes)];
+    out.extend(project.map(|project| format!("project {project}")));
+    if key.environment != Environment::live() {
+        out.push(format!("environment {}", key.environment));
+    }
+    out.extend(key.owner.as_ref().map(|name| owner(Some(name))));
+    out.extend(key.expires_at.map(|at| expires(Some(at))));
+    out.extend(key.not_before.map(|at| not_before(Some(at))));
+    if !key.ip_list.is_empty() {
+        out.push(addresses(&key.ip_list));
+    }
+    out
+}
+
+fn key_field(field: &KeyField) -> String {
+    match field {
+        KeyField::Name(name) => format!("name {name:?}"),
+        KeyField::Scopes(set) => scopes(set),
+        KeyField::Owner(name) => owner(name.as_ref()),
+        KeyField::ExpiresAt(at) => expires(*at),
+        KeyField::NotBefore(at) => not_before(*at),
+        KeyField::IpList(list) => addresses(list),
+        KeyField::RotationDueAfter(Some(seconds)) => format!("rotation every {}", length(*seconds)),
+        KeyField::RotationDueAfter(None) => "no rotation period".to_owned(),
+        other => other.name().to_owned(),
+    }
+}
+
+fn policy(policy: &Policy) -> Vec<String> {
+    let lifetime = |what: &str, seconds: i64| format!("{what} lifetime {}", length(seconds));
+    let mut out = Vec::new();
+    out.extend(policy.default_lifetime.map(|s| lifetime("default", s)));
+    out.extend(policy.longest_lifetime.map(|s| lifetime("longest", s)));
+    if policy.expiry_required {
+        out.push("expiry required".to_owned());
+    }
+    let most = policy.most_keys_per_owner;
+    out.extend(most.map(|most| format!("at most {most} keys of an owner")));
+    out
+}
+
+/// What an event says beyond its name and subject, for people; `project` is the one that the key
+/// of a creation is bound to.
+fn details(kind: &EventKind, project: Option<&str>) -> Vec<String> {
     match kind {
-        EventKind::KeyCreated { name, within: None } | EventKind::KeyImported { name } => {
-            format!("  {name:?}")
+        EventKind::PolicyChanged { policy: set } if policy(set).is_empty() => {
+            vec!["none".to_owned()]
         }
-        EventKind::KeyCreated {
-            name,
-            within: Some(by),
-        } => format!("  {name:?}, by key {by}"),
-        EventKind::KeyUpdated { fields } | EventKind::ProjectUpdated { fields } => {
-            format!("  {}", fields.join(", "))
+        EventKind::StoreCreated { policy: set } | EventKind::PolicyChanged { policy: set } => {
+            policy(set)
         }
-        EventKind::KeyRevoked { reason, note: None } => format!("  {reason}"),
-        EventKind::KeyRevoked {
-            reason,
-            note: Some(note),
-        } => format!("  {reason}: {note}"),
-        EventKind::KeyRotated {
-            grace_expires_at: Some(until),
+        EventKind::KeyCreated { key, within } => {
+            let mut out = terms(key, project);
+            out.extend(within.map(|by| format!("by key {by}")));
+            out
+        }
+        EventKind::KeyImported { key } => terms(key, project),
+        EventKind::KeyUpdated { changed } => changed.iter().map(key_field).collect(),
+        EventKind::ProjectCreated {
+            scopes: set,
+            owner: name,
+            ..
         } => {
-            format!("  old secret good until {}", shown(*until))
+            let mut out = vec![scopes(set)];
+            out.extend(name.as_ref().map(|name| owner(Some(name))));
+            out
         }
+        EventKind::ProjectUpdated { changed, .. } => changed
+            .iter()
+            .map(|field| match field {
+                ProjectField::Scopes(set) => scopes(set),
+                ProjectField::Owner(name) => owner(name.as_ref()),
+                other => other.name().to_owned(),
+            })
+            .collect(),
+        EventKind::KeyRevoked { reason, note } => vec![match note {
+            None => reason.to_string(),
+            Some(note) => format!("{reason}: {note}"),
+        }],
         EventKind::KeyRotated {
-            grace_expires_at: None,
-        } => "  old secret ended".to_owned(),
-        EventKind::ClockReset { from, to } => format!("  from {} to {}", shown(*from), shown(*to)),
-        EventKind::LogPruned { through } => format!("  up to {through}"),
+            generation,
+            grace_expires_at,
+        } => vec![
+            format!("secret {generation}"),
+            match grace_expires_at {
+                Some(until) => format!("old secret good until {}", shown(*until)),
+                None => "old secret ended".to_owned(),
+            },
+        ],
+        EventKind::ClockReset { from, to } => {
+            vec![format!("from {} to {}", shown(*from), shown(*to))]
+        }
+        EventKind::LogPruned { through } => vec![format!("up to {through}")],
         EventKind::Restored {
             sequence_before,
             backup_sequence,
             keys,
-        } => {
-            format!("  {keys} keys, backup at {backup_sequence}, store was at {sequence_before}")
-        }
-        EventKind::KeyRestored { disabled: true } => "  disabled".to_owned(),
-        _ => String::new(),
+        } => vec![
+            format!("{keys} keys"),
+            format!("backup at {backup_sequence}"),
+            format!("store was at {sequence_before}"),
+        ],
+        EventKind::KeyRestored { disabled: true } => vec!["disabled".to_owned()],
+        _ => Vec::new(),
     }
 }

@@ -31,7 +31,11 @@ enum Verb {
         owner: Option<String>,
     },
     /// List the projects
-    List,
+    List {
+        /// Instead: those that were deleted, with their ids, by which `list` and `log` know them
+        #[arg(long)]
+        deleted: bool,
+    },
     /// Show a project
     Show {
         /// Its name
@@ -77,7 +81,7 @@ enum Verb {
 pub(crate) fn run(args: ProjectArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.with_store(|store, session| {
         let (done, project) = match args.verb {
-            Verb::List => return list(store, session),
+            Verb::List { deleted } => return list(deleted, store, session),
             Verb::Show { name } => {
                 let project = store.project(&name)?;
                 show(session, &project)?;
@@ -140,14 +144,24 @@ pub(crate) fn run(args: ProjectArgs, session: &mut Session<'_, '_>) -> Result<Ex
     })
 }
 
-fn list(store: &Store, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
-    let projects = store.projects()?;
+fn list(deleted: bool, store: &Store, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    let projects = if deleted {
+        store.deleted_projects()?
+    } else {
+        store.projects()?
+    };
     if session.screen.json {
         for project in &projects {
             session.screen.document(&ProjectView::from(project))?;
         }
     } else if projects.is_empty() {
-        session.screen.note("no projects");
+        session.screen.note(if deleted {
+            "no deleted projects"
+        } else {
+            "no projects"
+        });
+    } else if deleted {
+        table::deleted_projects(session.screen, &projects);
     } else {
         table::projects(session.screen, &projects);
     }

@@ -114,3 +114,29 @@ pub(crate) fn projects(screen: &mut Screen<'_>, projects: &[ProjectInfo]) {
         }),
     );
 }
+
+/// The projects that were deleted, as a table.
+pub(crate) fn deleted_projects(screen: &mut Screen<'_>, projects: &[ProjectInfo]) {
+    use Column::{Breaks, Whole};
+    let now = crate::when::now();
+    let away = |at| crate::when::relative(at, now);
+    print(
+        screen,
+        &[
+            Whole("NAME"),
+            Whole("ID"),
+            Breaks("OWNER"),
+            Whole("CREATED"),
+            Whole("DELETED"),
+        ],
+        projects.iter().map(|project| {
+            vec![
+                project.name.clone(),
+                project.id.to_string(),
+                project.owner.clone().unwrap_or_else(|| "-".to_owned()),
+                away(project.created_at),
+                project.deleted_at.map_or_else(|| "-".to_owned(), away),
+            ]
+        }),
+    );
+}

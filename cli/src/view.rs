@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use keyfob::{Event, EventKind, KeyInfo, ProjectInfo, Scope, SecretUse, Subject, Timestamp};
+use keyfob::{
+    Event, EventKind, KeyField, KeyInfo, KeyTerms, ProjectField, ProjectInfo, Scope, ScopeSet,
+    SecretUse, Subject, Timestamp,
+};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -125,6 +128,7 @@ pub(crate) struct ProjectView<'a> {
     scopes: Vec<&'a str>,
     owner: Option<&'a str>,
     enabled: bool,
+    deleted_at: Option<String>,
     created_at: String,
     updated_at: String,
 }
@@ -137,6 +141,7 @@ impl<'a> From<&'a ProjectInfo> for ProjectView<'a> {
             scopes: project.scopes.iter().map(Scope::as_str).collect(),
             owner: project.owner.as_deref(),
             enabled: project.enabled,
+            deleted_at: time(project.deleted_at),
             created_at: rfc3339(project.created_at),
             updated_at: rfc3339(project.updated_at),
         }
@@ -152,12 +157,14 @@ pub(crate) struct EventView<'a> {
     event: &'static str,
     key: Option<String>,
     project: Option<String>,
+    project_name: Option<&'a str>,
     details: Map<String, Value>,
     hash: String,
 }
 
-impl<'a> From<&'a Event> for EventView<'a> {
-    fn from(event: &'a Event) -> Self {
+impl<'a> EventView<'a> {
+    /// The event, with the name of the project that it is about, as far as it is known.
+    pub(crate) fn new(event: &'a Event, project_name: Option<&'a str>) -> Self {
         let (key, project) = match event.subject {
             Subject::Key(id) => (Some(id.to_string()), None),
             Subject::Project(id) => (None, Some(id.to_string())),
@@ -170,27 +177,98 @@ impl<'a> From<&'a Event> for EventView<'a> {
             event: event.kind.name(),
             key,
             project,
+            project_name,
             details: details(&event.kind),
             hash: hex::encode(event.hash),
         }
     }
 }
 
+fn scopes(scopes: &ScopeSet) -> Value {
+    scopes.iter().map(Scope::as_str).collect()
+}
+
+fn addresses(list: &[impl ToString]) -> Value {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn terms(key: &KeyTerms) -> Value {
+    json!({
+        "name": key.name,
+        "scopes": scopes(&key.scopes),
+        "project": key.project.map(|id| id.to_string()),
+        "environment": key.environment.as_str(),
+        "owner": key.owner,
+        "expires_at": time(key.expires_at),
+        "not_before": time(key.not_before),
+        "ip_list": addresses(&key.ip_list),
+    })
+}
+
+/// The new value of a field of a key; none where the log does not say it.
+fn key_value(field: &KeyField) -> Option<Value> {
+    Some(match field {
+        KeyField::Name(name) => json!(name),
+        KeyField::Scopes(set) => scopes(set),
+        KeyField::Owner(owner) => json!(owner),
+        KeyField::ExpiresAt(at) | KeyField::NotBefore(at) => json!(time(*at)),
+        KeyField::IpList(list) => addresses(list),
+        KeyField::RotationDueAfter(seconds) => json!(seconds),
+        _ => return None,
+    })
+}
+
+fn project_value(field: &ProjectField) -> Option<Value> {
+    Some(match field {
+        ProjectField::Scopes(set) => scopes(set),
+        ProjectField::Owner(owner) => json!(owner),
+        _ => return None,
+    })
+}
+
+/// The names of changed fields, and the new values of those that the log has.
+fn changes(fields: impl Iterator<Item = (&'static str, Option<Value>)>) -> Value {
+    let (mut names, mut values) = (Vec::new(), Map::new());
+    for (name, value) in fields {
+        names.push(name);
+        values.extend(value.map(|value| (name.to_owned(), value)));
+    }
+    json!({ "fields": names, "values": values })
+}
+
 /// What an event says beyond its name.
 pub(crate) fn details(kind: &EventKind) -> Map<String, Value> {
     let value = match kind {
-        EventKind::KeyCreated { name, within } => {
-            json!({ "name": name, "within": within.map(|id| id.to_string()) })
+        EventKind::StoreCreated { policy: set } | EventKind::PolicyChanged { policy: set } => {
+            json!({ "policy": crate::policy::document(set) })
         }
-        EventKind::KeyImported { name } | EventKind::ProjectCreated { name } => {
-            json!({ "name": name })
+        EventKind::KeyCreated { key, within } => {
+            let mut value = terms(key);
+            value["within"] = json!(within.map(|id| id.to_string()));
+            value
         }
-        EventKind::KeyUpdated { fields } | EventKind::ProjectUpdated { fields } => {
-            json!({ "fields": fields })
+        EventKind::KeyImported { key } => terms(key),
+        EventKind::ProjectCreated {
+            name,
+            scopes: set,
+            owner,
+        } => {
+            json!({ "name": name, "scopes": scopes(set), "owner": owner })
         }
+        EventKind::KeyUpdated { changed } => {
+            changes(changed.iter().map(|field| (field.name(), key_value(field))))
+        }
+        EventKind::ProjectUpdated { changed, .. } => changes(
+            changed
+                .iter()
+                .map(|field| (field.name(), project_value(field))),
+        ),
         EventKind::KeyRevoked { reason, note } => json!({ "reason": reason.name(), "note": note }),
-        EventKind::KeyRotated { grace_expires_at } => {
-            json!({ "grace_expires_at": time(*grace_expires_at) })
+        EventKind::KeyRotated {
+            generation,
+            grace_expires_at,
+        } => {
+            json!({ "generation": generation, "grace_expires_at": time(*grace_expires_at) })
         }
         EventKind::ClockReset { from, to } => json!({ "from": rfc3339(*from), "to": rfc3339(*to) }),
         EventKind::LogPruned { through } => json!({ "through": through }),

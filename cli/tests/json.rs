@@ -153,8 +153,8 @@ fn verify_and_explain() {
 fn projects_and_the_log() {
     let sandbox = Sandbox::new();
     let project = json!({
-        "id": "ID", "name": "shop", "scopes": ["orders:*"], "owner": null, "enabled": true, "created_at": "CREATED_AT",
-        "updated_at": "UPDATED_AT",
+        "id": "ID", "name": "shop", "scopes": ["orders:*"], "owner": null, "enabled": true, "deleted_at": null,
+        "created_at": "CREATED_AT", "updated_at": "UPDATED_AT",
     });
     assert_eq!(
         golden(
@@ -165,62 +165,108 @@ fn projects_and_the_log() {
     );
     assert_eq!(golden(&sandbox, &["project", "list"]), project);
     assert_eq!(golden(&sandbox, &["project", "show", "shop"]), project);
-    let (id, _) = sandbox.create(["a", "--project", "shop"]);
-    sandbox.ok(["update", &id, "--name", "b"]);
+    let (id, _) = sandbox.create([
+        "a",
+        "--project",
+        "shop",
+        "--scope",
+        "orders:read",
+        "--owner",
+        "alice",
+        "--expires",
+        "90d",
+        "--ip",
+        "10.0.0.0/8",
+    ]);
+    sandbox.ok([
+        "update",
+        &id,
+        "--name",
+        "b",
+        "--no-owner",
+        "--expires",
+        "never",
+        "--meta",
+        "k=v",
+    ]);
     sandbox.ok(["rotate", &id, "--grace", "1h"]);
     sandbox.ok(["revoke", &id]);
+    sandbox.ok(["project", "update", "shop", "--scope", "b"]);
+    let deleted = golden(&sandbox, &["project", "delete", "shop", "--yes"]);
+    assert_eq!(
+        (&deleted["name"], &deleted["deleted_at"]),
+        (&json!("shop"), &json!("DELETED_AT"))
+    );
+    assert_eq!(golden(&sandbox, &["project", "list", "--deleted"]), deleted);
+    assert!(sandbox.json(["project", "list"]).is_empty());
     let log: Vec<Value> = sandbox.json(["log"]).into_iter().map(normalised).collect();
-    let event = |sequence: u64, event: &str, key: Value, project: Value, details: Value| {
+    let event = |sequence: u64, event: &str, key: Value, project: [Value; 2], details: Value| {
+        let [project, project_name] = project;
         json!({
             "sequence": sequence, "at": "AT", "actor": "tester", "event": event, "key": key, "project": project,
-            "details": details, "hash": "HASH",
+            "project_name": project_name, "details": details, "hash": "HASH",
         })
     };
-    let (key, none) = (json!("KEY"), json!(null));
+    let (key, nobody) = (|| json!("KEY"), || json!(null));
+    let none = || [json!(null), json!(null)];
+    let shop = || [json!("PROJECT"), json!("shop")];
+    let policy = json!({
+        "default_lifetime": null, "longest_lifetime": null, "expiry_required": false, "most_keys_per_owner": null,
+    });
+    let created = json!({
+        "name": "a", "scopes": ["orders:read"], "project": "PROJECT", "environment": "live", "owner": "alice",
+        "expires_at": "EXPIRES_AT", "not_before": null, "ip_list": ["10.0.0.0/8"], "within": null,
+    });
+    let updated = json!({
+        "fields": ["name", "owner", "expires_at", "metadata"],
+        "values": { "name": "b", "owner": null, "expires_at": null },
+    });
     assert_eq!(
         log,
         [
-            event(1, "store_created", none.clone(), none.clone(), json!({})),
+            event(
+                1,
+                "store_created",
+                nobody(),
+                none(),
+                json!({ "policy": policy })
+            ),
             event(
                 2,
                 "project_created",
-                none.clone(),
-                json!("PROJECT"),
-                json!({ "name": "shop" })
+                nobody(),
+                shop(),
+                json!({ "name": "shop", "scopes": ["orders:*"], "owner": null })
             ),
-            event(
-                3,
-                "key_created",
-                key.clone(),
-                none.clone(),
-                json!({ "name": "a", "within": null })
-            ),
-            event(
-                4,
-                "key_updated",
-                key.clone(),
-                none.clone(),
-                json!({ "fields": ["name"] })
-            ),
+            event(3, "key_created", key(), none(), created),
+            event(4, "key_updated", key(), none(), updated),
             event(
                 5,
                 "key_rotated",
-                key.clone(),
-                none.clone(),
-                json!({ "grace_expires_at": "GRACE_EXPIRES_AT" })
+                key(),
+                none(),
+                json!({ "generation": 2, "grace_expires_at": "GRACE_EXPIRES_AT" })
             ),
             event(
                 6,
                 "key_revoked",
-                key,
-                none,
+                key(),
+                none(),
                 json!({ "reason": "unspecified", "note": null })
             ),
+            event(
+                7,
+                "project_updated",
+                nobody(),
+                shop(),
+                json!({ "fields": ["scopes"], "values": { "scopes": ["b"] } })
+            ),
+            event(8, "project_deleted", nobody(), shop(), json!({})),
         ]
     );
     assert_eq!(
         golden(&sandbox, &["log", "--verify"]),
-        json!({ "first": 1, "last": 6, "head": "HEAD" })
+        json!({ "first": 1, "last": 8, "head": "HEAD" })
     );
 }
 

@@ -193,9 +193,21 @@ fn more_than_one_key_is_revoked_only_with_yes_where_nobody_can_be_asked() {
     let outcome = sandbox.json(["revoke", "--owner", "alice", "--yes"]);
     assert_eq!(outcome, [json!({ "changed": 2, "unchanged": 0 })]);
     assert_eq!(sandbox.json(["list", "--state", "revoked"]).len(), 2);
-    // One, by a filter, needs no question.
-    assert_eq!(sandbox.run(["revoke", "--owner", "bob"]).status, 0);
+    // What a filter means is asked about, also where it is one key; a key that is named is not.
+    for verb in ["revoke", "disable"] {
+        let run = sandbox.run([verb, "--owner", "bob"]);
+        assert_eq!(run.status, 2);
+        assert!(run.err.contains("1 key"), "{}", run.err);
+    }
+    let bobs = sandbox.json(["list", "--owner", "bob"]).remove(0);
+    assert_eq!(bobs["state"], "active");
+    assert_eq!(
+        sandbox.run(["revoke", bobs["id"].as_str().unwrap()]).status,
+        0
+    );
     assert_eq!(sandbox.json(["list", "--state", "active"]).len(), 0);
+    // Where it means none there is nothing to ask.
+    assert_eq!(sandbox.run(["revoke", "--owner", "bob"]).status, 0);
     assert_eq!(
         sandbox.run(["revoke", "--yes"]).status,
         2,
@@ -337,4 +349,92 @@ fn the_log_is_read_by_key_project_place_and_time() {
     assert_eq!(count(&["--until", "1h"]), 0);
     assert!(sandbox.ok(["log"]).contains("unspecified: why"));
     assert!(sandbox.ok(["log", "--verify"]).contains("from 1 to 5"));
+}
+
+#[test]
+fn the_log_says_what_was_given_and_changed_in_words() {
+    let sandbox = Sandbox::new();
+    sandbox.ok([
+        "project", "create", "shop", "--scope", "a:*", "--owner", "ana",
+    ]);
+    let (id, _) = sandbox.create([
+        "CI",
+        "--project",
+        "shop",
+        "--scope",
+        "a:b",
+        "--env",
+        "test",
+        "--expires",
+        "2099-01-31",
+        "--ip",
+        "10.0.0.0/8",
+    ]);
+    let (other, _) = sandbox.create(["bare"]);
+    sandbox.ok([
+        "update",
+        &id,
+        "--no-scopes",
+        "--owner",
+        "bob",
+        "--no-ip",
+        "--expires",
+        "never",
+        "--tag",
+        "t",
+    ]);
+    sandbox.ok(["rotate", &id]);
+    sandbox.ok(["policy", "--longest-lifetime", "365d"]);
+    sandbox.ok(["project", "delete", "shop", "--yes"]);
+    let log = sandbox.ok(["log"]);
+    for line in [
+        "project_created  shop  scopes a:*, owner ana",
+        &format!(
+            "key_created  {id}  \"CI\", scopes a:b, project shop, environment test, owner ana, expires \
+             2099-01-31 00:00:00Z, only from 10.0.0.0/8"
+        ),
+        &format!("key_created  {other}  \"bare\", no scopes"),
+        &format!("key_updated  {id}  no scopes, owner bob, never expires, tags, from any address"),
+        &format!("key_rotated  {id}  secret 2, old secret ended"),
+        "policy_changed  longest lifetime 365 days",
+        "project_deleted  shop",
+    ] {
+        assert!(
+            log.lines().any(|shown| shown.ends_with(line)),
+            "{line}: {log}"
+        );
+    }
+}
+
+#[test]
+fn a_deleted_project_is_found_by_its_id_and_known_by_its_name() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["project", "create", "shop", "--scope", "*"]);
+    let (id, _) = sandbox.create(["a", "--project", "shop"]);
+    sandbox.ok(["project", "delete", "shop", "--yes"]);
+    sandbox.ok(["project", "create", "shop"]);
+    let gone = sandbox.json(["project", "list", "--deleted"]).remove(0);
+    let project = gone["id"].as_str().unwrap();
+    let listed = sandbox.json(["list", "--project", project]);
+    assert_eq!((listed.len(), &listed[0]["id"]), (1, &json!(id)));
+    assert!(sandbox.json(["list", "--project", "shop"]).is_empty());
+    let names: Vec<_> = sandbox
+        .json(["log", "--project", project])
+        .iter()
+        .map(|event| event["event"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(names, ["project_created", "key_created", "project_deleted"]);
+    let table = sandbox.ok(["project", "list", "--deleted"]);
+    assert!(
+        table.contains(project) && table.contains("DELETED"),
+        "{table}"
+    );
+    // Pruned, its name is known from its events alone.
+    sandbox.ok(["revoke", &id]);
+    // Times are whole seconds, and it must have been revoked before this one.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    sandbox.ok(["prune", "--revoked-before", "0s", "--yes"]);
+    let log = sandbox.ok(["log"]);
+    assert_eq!(log.matches("project shop").count(), 1, "{log}");
+    assert!(!log.contains(project), "{log}");
 }

@@ -142,7 +142,7 @@ impl Store {
     ) -> Result<bool, Error> {
         let project_id: Option<ProjectId> = match &filter.project {
             None => None,
-            Some(name) => match writer.project_named(name)? {
+            Some(asked) => match writer.project_meant(asked)? {
                 Some((id, _)) => Some(id),
                 None => return Ok(false),
             },

@@ -197,7 +197,7 @@ impl Store {
             return Err(StoreError::Internal("a fresh key id is taken".into()).into());
         }
         let kind = EventKind::KeyCreated {
-            name: record.name.clone(),
+            key: record.terms(),
             within: within_key,
         };
         let record = applied(writer.apply_key(id, None, Some(record), kind)?)?;

@@ -6,10 +6,14 @@
 
 use std::fmt;
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use crate::id::{KeyId, ProjectId};
+use crate::policy::Policy;
+use crate::scope::ScopeSet;
 use crate::time::Timestamp;
+use crate::token::Environment;
 
 /// What an event is about.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
@@ -77,6 +81,96 @@ impl fmt::Display for Reason {
     }
 }
 
+/// What a key was given when it was created or imported, so that the log tells what it could do
+/// also after it was changed or pruned. What grants nothing (metadata, tags, the rotation period)
+/// is not in it.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct KeyTerms {
+    /// Its name.
+    pub name: String,
+    /// What it may do.
+    pub scopes: ScopeSet,
+    /// The project that it is bound to.
+    pub project: Option<ProjectId>,
+    /// Its environment.
+    pub environment: Environment,
+    /// Whom it belongs to.
+    pub owner: Option<String>,
+    /// When it expires; never where there is none.
+    pub expires_at: Option<Timestamp>,
+    /// From when on it is good.
+    pub not_before: Option<Timestamp>,
+    /// The only addresses that it is good from; empty means any.
+    pub ip_list: Vec<IpNet>,
+}
+
+/// A field of a key that an update changed, with its new value; of metadata and tags, which grant
+/// nothing and can be long, only that they were changed.
+///
+/// The order of the variants is part of the file format: new ones go to the end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum KeyField {
+    /// What people call it.
+    Name(String),
+    /// What it may do.
+    Scopes(ScopeSet),
+    /// Whom it belongs to; none after it was cleared.
+    Owner(Option<String>),
+    /// When it expires; none means never.
+    ExpiresAt(Option<Timestamp>),
+    /// From when on it is good.
+    NotBefore(Option<Timestamp>),
+    /// The only addresses that it is good from; empty means any.
+    IpList(Vec<IpNet>),
+    /// The caller's own pairs.
+    Metadata,
+    /// Labels.
+    Tags,
+    /// After how many seconds it should be rotated.
+    RotationDueAfter(Option<i64>),
+}
+
+impl KeyField {
+    /// The name, the same in every language: `expires_at`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            KeyField::Name(_) => "name",
+            KeyField::Scopes(_) => "scopes",
+            KeyField::Owner(_) => "owner",
+            KeyField::ExpiresAt(_) => "expires_at",
+            KeyField::NotBefore(_) => "not_before",
+            KeyField::IpList(_) => "ip_list",
+            KeyField::Metadata => "metadata",
+            KeyField::Tags => "tags",
+            KeyField::RotationDueAfter(_) => "rotation_due_after",
+        }
+    }
+}
+
+/// A field of a project that an update changed, with its new value.
+///
+/// The order of the variants is part of the file format: new ones go to the end.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum ProjectField {
+    /// What its tokens may hold at most.
+    Scopes(ScopeSet),
+    /// Whom it belongs to; none after it was cleared.
+    Owner(Option<String>),
+}
+
+impl ProjectField {
+    /// The name, the same in every language: `scopes`.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            ProjectField::Scopes(_) => "scopes",
+            ProjectField::Owner(_) => "owner",
+        }
+    }
+}
+
 /// What happened to the subject of an event.
 ///
 /// The order of the variants is part of the file format: new ones go to the end.
@@ -84,23 +178,26 @@ impl fmt::Display for Reason {
 #[non_exhaustive]
 pub enum EventKind {
     /// The store was created.
-    StoreCreated,
+    StoreCreated {
+        /// The policy that it began with.
+        policy: Policy,
+    },
     /// A key was created.
     KeyCreated {
-        /// Its name.
-        name: String,
+        /// What it was given.
+        key: Box<KeyTerms>,
         /// The key that created it, where a key did.
         within: Option<KeyId>,
     },
     /// A key issued elsewhere was imported.
     KeyImported {
-        /// Its name.
-        name: String,
+        /// What it was given.
+        key: Box<KeyTerms>,
     },
     /// Fields of a key were changed.
     KeyUpdated {
-        /// The names of the fields.
-        fields: Vec<String>,
+        /// The fields.
+        changed: Vec<KeyField>,
     },
     /// A key was disabled.
     KeyDisabled,
@@ -115,6 +212,9 @@ pub enum EventKind {
     },
     /// A key was given a new secret.
     KeyRotated {
+        /// The generation of the new secret: 1 is the first that a key has, and each rotation
+        /// takes the next.
+        generation: u32,
         /// Until when the old secret stays good; none if it ended at once.
         grace_expires_at: Option<Timestamp>,
     },
@@ -128,22 +228,43 @@ pub enum EventKind {
     ProjectCreated {
         /// Its name.
         name: String,
+        /// What its tokens may hold at most.
+        scopes: ScopeSet,
+        /// Whom it belongs to.
+        owner: Option<String>,
     },
     /// Fields of a project were changed.
     ProjectUpdated {
-        /// The names of the fields.
-        fields: Vec<String>,
+        /// Its name.
+        name: String,
+        /// The fields.
+        changed: Vec<ProjectField>,
     },
     /// A project was disabled, and with it all its tokens.
-    ProjectDisabled,
+    ProjectDisabled {
+        /// Its name.
+        name: String,
+    },
     /// A project was enabled again.
-    ProjectEnabled,
+    ProjectEnabled {
+        /// Its name.
+        name: String,
+    },
     /// A project was deleted, and with it all its tokens.
-    ProjectDeleted,
+    ProjectDeleted {
+        /// Its name, which is free from then on.
+        name: String,
+    },
     /// What remained of a deleted project that has no keys was removed.
-    ProjectPruned,
+    ProjectPruned {
+        /// The name that it had.
+        name: String,
+    },
     /// The store's policy was changed.
-    PolicyChanged,
+    PolicyChanged {
+        /// The policy since.
+        policy: Policy,
+    },
     /// The mark of the latest time was set to the clock.
     ClockReset {
         /// The mark before.
@@ -182,7 +303,7 @@ impl EventKind {
     /// The name, the same in every language: `key_revoked`.
     pub const fn name(&self) -> &'static str {
         match self {
-            EventKind::StoreCreated => "store_created",
+            EventKind::StoreCreated { .. } => "store_created",
             EventKind::KeyCreated { .. } => "key_created",
             EventKind::KeyImported { .. } => "key_imported",
             EventKind::KeyUpdated { .. } => "key_updated",
@@ -195,11 +316,11 @@ impl EventKind {
             EventKind::KeyPruned => "key_pruned",
             EventKind::ProjectCreated { .. } => "project_created",
             EventKind::ProjectUpdated { .. } => "project_updated",
-            EventKind::ProjectDisabled => "project_disabled",
-            EventKind::ProjectEnabled => "project_enabled",
-            EventKind::ProjectDeleted => "project_deleted",
-            EventKind::ProjectPruned => "project_pruned",
-            EventKind::PolicyChanged => "policy_changed",
+            EventKind::ProjectDisabled { .. } => "project_disabled",
+            EventKind::ProjectEnabled { .. } => "project_enabled",
+            EventKind::ProjectDeleted { .. } => "project_deleted",
+            EventKind::ProjectPruned { .. } => "project_pruned",
+            EventKind::PolicyChanged { .. } => "policy_changed",
             EventKind::ClockReset { .. } => "clock_reset",
             EventKind::PepperChangeBegun => "pepper_change_begun",
             EventKind::PepperChanged => "pepper_changed",
@@ -207,6 +328,19 @@ impl EventKind {
             EventKind::Restored { .. } => "restored",
             EventKind::KeyRestored { .. } => "key_restored",
             EventKind::ProjectRestored => "project_restored",
+        }
+    }
+
+    /// The name of the project that it is about, where it says so.
+    pub fn project_name(&self) -> Option<&str> {
+        match self {
+            EventKind::ProjectCreated { name, .. }
+            | EventKind::ProjectUpdated { name, .. }
+            | EventKind::ProjectDisabled { name }
+            | EventKind::ProjectEnabled { name }
+            | EventKind::ProjectDeleted { name }
+            | EventKind::ProjectPruned { name } => Some(name),
+            _ => None,
         }
     }
 }

@@ -367,7 +367,7 @@ fn write(writer: &mut Writer<'_>, now: Now, id: KeyId, judged: Judged) -> Result
         return Err(StoreError::Internal("a fresh key id is taken".into()));
     }
     let kind = EventKind::KeyImported {
-        name: record.name.clone(),
+        key: record.terms(),
     };
     let written = writer.apply_key(id, None, Some(record), kind)?;
     let next = match written.as_ref() {
@@ -390,11 +390,20 @@ const NOTE: &str = "revoked where it was issued, before it was imported";
 mod tests {
     use super::*;
     use crate::event::Subject;
+    use crate::log::LogQuery;
     use crate::store::StoreOptions;
 
-    fn log(store: &Store) -> Vec<(Subject, EventKind)> {
-        let events = store.read(|reader| reader.events(1.., 100)).unwrap();
-        events.into_iter().map(|e| (e.subject, e.kind)).collect()
+    /// The log; of keys that came in, their names.
+    fn log(store: &Store) -> Vec<(Subject, Result<String, EventKind>)> {
+        let events = store.log(&LogQuery::default(), 100).unwrap();
+        let told = events.into_iter().map(|event| {
+            let kind = match event.kind {
+                EventKind::KeyImported { key } => Ok(key.name),
+                other => Err(other),
+            };
+            (event.subject, kind)
+        });
+        told.collect()
     }
 
     #[test]
@@ -422,7 +431,7 @@ mod tests {
         let imported = store.import(ForeignFormat::Unkey, &lines, &ImportDefaults::default());
         let results = imported.unwrap().results;
         let id = |at: usize| Subject::Key(*results[at].as_ref().unwrap());
-        let came = |name: &str| EventKind::KeyImported { name: name.into() };
+        let came = |name: &str| Ok(name.to_owned());
         let revoked = EventKind::KeyRevoked {
             reason: Reason::Unspecified,
             note: Some(NOTE.into()),
@@ -430,9 +439,9 @@ mod tests {
         let expected = [
             (id(0), came("good")),
             (id(2), came("off")),
-            (id(2), EventKind::KeyDisabled),
+            (id(2), Err(EventKind::KeyDisabled)),
             (id(3), came("gone")),
-            (id(3), revoked),
+            (id(3), Err(revoked)),
         ];
         assert_eq!(log(&store)[1..], expected);
     }

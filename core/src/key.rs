@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Denied, Misuse, Refused};
-use crate::event::{EventKind, Reason};
+use crate::event::{EventKind, KeyField, KeyTerms, Reason};
 use crate::foreign::ForeignSecret;
 use crate::id::{KeyId, ProjectId};
 use crate::limits;
@@ -602,30 +602,43 @@ impl KeyRecord {
         check_validity(next.not_before, next.expires_at)?;
         next.cut_grace();
 
-        let changed = [
-            ("name", next.name != self.name),
-            ("scopes", next.scopes != self.scopes),
-            ("owner", next.owner != self.owner),
-            ("expires_at", next.expires_at != self.expires_at),
-            ("not_before", next.not_before != self.not_before),
-            ("metadata", next.metadata != self.metadata),
-            ("tags", next.tags != self.tags),
-            ("ip_list", next.ip_list != self.ip_list),
-            (
-                "rotation_due_after",
-                next.rotation_due_after != self.rotation_due_after,
-            ),
-        ];
-        let fields: Vec<String> = changed
-            .iter()
-            .filter(|(_, yes)| *yes)
-            .map(|(name, _)| (*name).to_owned())
-            .collect();
-        if fields.is_empty() {
+        let changed = self.changed(&next);
+        if changed.is_empty() {
             return Ok(None);
         }
         next.updated_at = now;
-        Ok(Some((next, EventKind::KeyUpdated { fields })))
+        Ok(Some((next, EventKind::KeyUpdated { changed })))
+    }
+
+    /// The fields in which an updated record differs, as its event tells them.
+    fn changed(&self, next: &Self) -> Vec<KeyField> {
+        let fields = [
+            (next.name != self.name).then(|| KeyField::Name(next.name.clone())),
+            (next.scopes != self.scopes).then(|| KeyField::Scopes(next.scopes.clone())),
+            (next.owner != self.owner).then(|| KeyField::Owner(next.owner.clone())),
+            (next.expires_at != self.expires_at).then_some(KeyField::ExpiresAt(next.expires_at)),
+            (next.not_before != self.not_before).then_some(KeyField::NotBefore(next.not_before)),
+            (next.metadata != self.metadata).then_some(KeyField::Metadata),
+            (next.tags != self.tags).then_some(KeyField::Tags),
+            (next.ip_list != self.ip_list).then(|| KeyField::IpList(next.ip_list.clone())),
+            (next.rotation_due_after != self.rotation_due_after)
+                .then_some(KeyField::RotationDueAfter(next.rotation_due_after)),
+        ];
+        fields.into_iter().flatten().collect()
+    }
+
+    /// What the event of its creation says of it.
+    pub(crate) fn terms(&self) -> Box<KeyTerms> {
+        Box::new(KeyTerms {
+            name: self.name.clone(),
+            scopes: self.scopes.clone(),
+            project: self.project,
+            environment: self.environment.clone(),
+            owner: self.owner.clone(),
+            expires_at: self.expires_at,
+            not_before: self.not_before,
+            ip_list: self.ip_list.clone(),
+        })
     }
 
     /// A grace never runs beyond the key's expiry.
@@ -746,6 +759,7 @@ impl KeyRecord {
         };
         next.updated_at = now.clock;
         let kind = EventKind::KeyRotated {
+            generation: next.current.generation,
             grace_expires_at: next
                 .previous
                 .as_ref()

@@ -93,7 +93,7 @@ pub use create::{BulkCreated, Created};
 pub use decision::{Check, Verified};
 pub use disk::CheckOnOpen;
 pub use error::{Code, Denied, Error, Misuse, Refused, StoreError, VerifyError};
-pub use event::{Event, EventKind, Reason, Subject};
+pub use event::{Event, EventKind, KeyField, KeyTerms, ProjectField, Reason, Subject};
 pub use foreign::ForeignFormat;
 pub use id::{KeyId, ProjectId};
 pub use import::{ImportDefaults, Imported};

@@ -22,7 +22,7 @@ use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, KeyState};
 use crate::key_info::{KeyInfo, SecretUse};
 use crate::limits;
-use crate::project::{ProjectRecord, check_project_name};
+use crate::project::{ProjectRecord, check_project_asked};
 use crate::scope::Scope;
 use crate::store::Store;
 use crate::tag::TAG_BYTES;
@@ -40,7 +40,8 @@ const BATCH: usize = 1_024;
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
 #[non_exhaustive]
 pub struct Filter {
-    /// Bound to the project of this name.
+    /// Bound to this project: the name of one that exists, or the id of any, also of one that was
+    /// deleted. Where a text is both, the name goes first.
     pub project: Option<String>,
     /// Belongs to this owner.
     pub owner: Option<String>,
@@ -177,7 +178,7 @@ impl Filter {
 
     pub(crate) fn check(&self) -> Result<(), Misuse> {
         if let Some(project) = &self.project {
-            check_project_name(project)?;
+            check_project_asked(project)?;
         }
         if self.expires_within.is_some_and(|seconds| seconds < 0) {
             return Err(Misuse::InvalidTime {
@@ -215,9 +216,13 @@ impl Filter {
     fn compile(&self, reader: &Reader<'_>) -> Result<Compiled<'_>, Error> {
         let project = match &self.project {
             None => None,
-            Some(name) => {
-                let found = reader.project_named(name)?;
-                Some(found.ok_or_else(|| Refused::NoSuchProject(name.clone()))?.0)
+            Some(asked) => {
+                let found = reader.project_meant(asked)?;
+                Some(
+                    found
+                        .ok_or_else(|| Refused::NoSuchProject(asked.clone()))?
+                        .0,
+                )
             }
         };
         Ok(Compiled {

@@ -5,14 +5,15 @@ use std::collections::HashMap;
 
 use crate::commit::Room;
 use crate::disk::codec::{check_event, decode_event};
-use crate::disk::read::Reader;
-use crate::disk::schema::State;
+use crate::disk::read::{Reader, event};
+use crate::disk::schema::{Rechain, State};
 use crate::error::{Error, Misuse, Refused, StoreError};
 use crate::event::{Event, EventKind, Subject};
 use crate::id::{KeyId, ProjectId};
 use crate::limits;
-use crate::project::check_project_name;
+use crate::project::check_project_asked;
 use crate::store::Store;
+use crate::tag::Keyring;
 use crate::time::Timestamp;
 
 /// Events looked at in one snapshot.
@@ -28,7 +29,10 @@ pub struct LogQuery {
     pub after: Option<u64>,
     /// About this key.
     pub key: Option<KeyId>,
-    /// About the project of this name, or a key of it that was not pruned.
+    /// About this project or a key of it: the name of a project that exists, or the id of any,
+    /// also of one that was deleted or pruned. Where a text is both, the name goes first. A key
+    /// that was pruned is known to be of the project as long as the log reaches back to its
+    /// creation.
     pub project: Option<String>,
     /// At this time or later.
     pub from: Option<Timestamp>,
@@ -60,49 +64,53 @@ impl LogQuery {
 impl Store {
     /// At most so many events that a query means, in order.
     ///
+    /// Every event is checked before it is answered: its hash must follow from that of the event
+    /// before it, and no event may be missing between them or at the end. By key, this is asked
+    /// of the key's own events. With a pepper that shows that the store wrote them; without one it
+    /// shows only that they fit each other, and who can write the file can make them fit:
+    /// [`verify_log`](Self::verify_log), and its head noted elsewhere, tell more.
+    ///
     /// # Errors
     /// GONE where the log was pruned beyond the sequence asked for, never a shortened list;
-    /// NO_SUCH_PROJECT.
+    /// CORRUPTED, naming the first event that does not follow; NO_SUCH_PROJECT.
     pub fn log(&self, query: &LogQuery, most: usize) -> Result<Vec<Event>, Error> {
         if let Some(project) = &query.project {
-            check_project_name(project)?;
+            check_project_asked(project)?;
         }
         if let (Some(key), None) = (query.key, &query.project)
             && let Some(history) = self.history(query, key, most)?
         {
             return Ok(history);
         }
-        let mut projects: HashMap<KeyId, Option<ProjectId>> = HashMap::new();
-        let mut out = Vec::new();
-        let mut at = query.after;
+        let mut about = About::new(query, self.read(|reader| asked(reader, query))?);
+        let (mut out, mut at) = (Vec::new(), query.after);
         while out.len() < most {
-            let (events, last) = self.read(|reader| {
-                let from = begin(reader, at)?;
-                let project = named(reader, query)?;
-                let events = reader.events(from + 1.., BATCH)?;
-                let last = events.last().map(|event| event.sequence);
-                let mut kept = Vec::new();
-                for event in events {
-                    let about = match project {
-                        None => true,
-                        Some(project) => is_of(reader, event.subject, project, &mut projects)?,
-                    };
-                    let key = query
-                        .key
-                        .is_none_or(|key| event.subject == Subject::Key(key));
-                    if about && key && query.admits(&event) {
-                        kept.push(event);
+            let last = self.read(|reader| {
+                let state = reader.state()?;
+                let from = begin(&state, at)?;
+                let mut chain = Chain::after(reader, &state, from)?;
+                let rows = reader.raw_events(from, BATCH)?;
+                let ends = rows.len() < BATCH;
+                for (sequence, row) in rows {
+                    if out.len() == most {
+                        return Ok(None);
+                    }
+                    chain.follow(sequence, &row)?;
+                    let event = event(sequence, &row)?;
+                    if about.means(reader, &event)? {
+                        out.push(event);
                     }
                 }
-                Ok::<_, Error>((kept, last))
+                if ends {
+                    chain.ends_at(&state)?;
+                }
+                Ok::<_, StoreError>((!ends).then_some(chain.sequence))
             })?;
-            out.extend(events);
             match last {
                 None => break,
                 last => at = last,
             }
         }
-        out.truncate(most);
         Ok(out)
     }
 
@@ -114,23 +122,24 @@ impl Store {
         key: KeyId,
         most: usize,
     ) -> Result<Option<Vec<Event>>, Error> {
-        self.read(|reader| {
-            begin(reader, query.after)?;
+        Ok(self.read(|reader| {
+            let state = reader.state()?;
+            let after = begin(&state, query.after)?;
             let Some(record) = reader.key(key)? else {
                 return Ok(None);
             };
             let mut events = Vec::new();
             let mut at = record.sequence;
-            while at > query.after.unwrap_or(0) {
-                // The history ends where the log was cut.
-                let Some(event) = reader.event(at)? else {
-                    break;
-                };
+            // The history ends where the log was cut.
+            while at > after {
+                let missing = || StoreError::Corrupted(format!("event {at} is missing"));
+                let row = reader.raw_event(at)?.ok_or_else(missing)?;
+                Chain::after(reader, &state, at - 1)?.follow(at, &row)?;
+                let event = event(at, &row)?;
                 if event.subject != Subject::Key(key) || event.previous >= at {
                     return Err(StoreError::Corrupted(format!(
                         "event {at} is not the one that key {key} names"
-                    ))
-                    .into());
+                    )));
                 }
                 at = event.previous;
                 if query.admits(&event) {
@@ -139,8 +148,8 @@ impl Store {
             }
             events.reverse();
             events.truncate(most);
-            Ok(Some(events))
-        })
+            Ok::<_, StoreError>(Some(events))
+        })?)
     }
 
     /// Verifies the chain: every event that the log holds follows from the one before, from the
@@ -192,8 +201,8 @@ impl Store {
 }
 
 /// Where reading begins; GONE where the log no longer reaches back that far.
-fn begin(reader: &Reader<'_>, after: Option<u64>) -> Result<u64, StoreError> {
-    let cut = reader.state()?.cut.0;
+fn begin(state: &State, after: Option<u64>) -> Result<u64, StoreError> {
+    let cut = state.cut.0;
     match after {
         None => Ok(cut),
         Some(after) if after < cut => Err(StoreError::Gone { first: cut + 1 }),
@@ -201,37 +210,143 @@ fn begin(reader: &Reader<'_>, after: Option<u64>) -> Result<u64, StoreError> {
     }
 }
 
-fn named(reader: &Reader<'_>, query: &LogQuery) -> Result<Option<ProjectId>, Error> {
-    match &query.project {
-        None => Ok(None),
-        Some(name) => match reader.project_named(name)? {
-            Some((id, _)) => Ok(Some(id)),
-            None => Err(Refused::NoSuchProject(name.clone()).into()),
-        },
+/// The project that a query means. Of one that was pruned nothing is left but what the log says.
+fn asked(reader: &Reader<'_>, query: &LogQuery) -> Result<Option<ProjectId>, Error> {
+    let Some(asked) = &query.project else {
+        return Ok(None);
+    };
+    let id = match reader.project_meant(asked)? {
+        Some((id, _)) => Some(id),
+        None => ProjectId::parse(asked.as_bytes()),
+    };
+    id.map(Some)
+        .ok_or_else(|| Refused::NoSuchProject(asked.clone()).into())
+}
+
+/// Which events a scan is after.
+struct About<'a> {
+    query: &'a LogQuery,
+    project: Option<ProjectId>,
+    /// The projects of the keys met so far.
+    known: HashMap<KeyId, Option<ProjectId>>,
+}
+
+impl<'a> About<'a> {
+    fn new(query: &'a LogQuery, project: Option<ProjectId>) -> Self {
+        About {
+            query,
+            project,
+            known: HashMap::new(),
+        }
+    }
+
+    fn means(&mut self, reader: &Reader<'_>, event: &Event) -> Result<bool, StoreError> {
+        let key = self
+            .query
+            .key
+            .is_none_or(|key| event.subject == Subject::Key(key));
+        if !key || !self.query.admits(event) {
+            return Ok(false);
+        }
+        let Some(project) = self.project else {
+            return Ok(true);
+        };
+        Ok(match event.subject {
+            Subject::Store => false,
+            Subject::Project(id) => id == project,
+            Subject::Key(id) => {
+                let of = match self.known.get(&id) {
+                    Some(of) => *of,
+                    None => {
+                        let of = project_of(reader, id, event)?;
+                        self.known.insert(id, of);
+                        of
+                    }
+                };
+                of == Some(project)
+            }
+        })
     }
 }
 
-fn is_of(
+/// The project of the key that an event is about. A key that was pruned is followed back to its
+/// creation, which says it.
+fn project_of(
     reader: &Reader<'_>,
-    subject: Subject,
-    project: ProjectId,
-    known: &mut HashMap<KeyId, Option<ProjectId>>,
-) -> Result<bool, StoreError> {
-    Ok(match subject {
-        Subject::Store => false,
-        Subject::Project(id) => id == project,
-        Subject::Key(id) => {
-            let of = match known.get(&id) {
-                Some(of) => *of,
-                None => {
-                    let of = reader.key(id)?.and_then(|record| record.project);
-                    known.insert(id, of);
-                    of
-                }
-            };
-            of == Some(project)
+    id: KeyId,
+    event: &Event,
+) -> Result<Option<ProjectId>, StoreError> {
+    if let Some(record) = reader.key(id)? {
+        return Ok(record.project);
+    }
+    let mut at = event.clone();
+    loop {
+        if let EventKind::KeyCreated { key, .. } | EventKind::KeyImported { key } = at.kind {
+            return Ok(key.project);
         }
-    })
+        if at.previous >= at.sequence {
+            return Ok(None);
+        }
+        match reader.event(at.previous)? {
+            Some(before) if before.subject == Subject::Key(id) => at = before,
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Goes from event to event, and takes none that does not follow from the one before.
+struct Chain<'a> {
+    ring: &'a Keyring,
+    rechain: Option<Rechain>,
+    /// The event that it stands at.
+    sequence: u64,
+    hash: [u8; 32],
+}
+
+impl<'a> Chain<'a> {
+    /// Stands at the last event up to a sequence, or at the cut of the log.
+    fn after(reader: &'a Reader<'_>, state: &State, sequence: u64) -> Result<Self, StoreError> {
+        let last = reader.last_event_through(sequence)?;
+        let (sequence, hash) = last
+            .filter(|(sequence, _)| *sequence > state.cut.0)
+            .unwrap_or(state.cut);
+        Ok(Chain {
+            ring: reader.ring(),
+            rechain: state.rechain,
+            sequence,
+            hash,
+        })
+    }
+
+    /// Takes the next event, if it is the next.
+    fn follow(&mut self, next: u64, row: &[u8]) -> Result<(), StoreError> {
+        let corrupted = |text: String| Err(StoreError::Corrupted(text));
+        let at = self.sequence;
+        // While a new pepper comes in, the chain is new up to a place and old after it.
+        if let Some(rechain) = self.rechain.filter(|rechain| rechain.through == at) {
+            if self.hash != rechain.new_hash {
+                return corrupted(format!("event {at} has another hash than was noted"));
+            }
+            self.hash = rechain.old_hash;
+        }
+        if next.checked_sub(1) != Some(at) && !follows_a_restore(at, next, row)? {
+            return corrupted(format!("event {} is missing", at.saturating_add(1)));
+        }
+        self.hash = check_event(self.ring, &self.hash, next, row)?;
+        self.sequence = next;
+        Ok(())
+    }
+
+    /// Whether the store noted this as the last event.
+    fn ends_at(&self, state: &State) -> Result<(), StoreError> {
+        if self.sequence == state.sequence && self.hash == state.head {
+            return Ok(());
+        }
+        Err(StoreError::Corrupted(format!(
+            "the log ends at event {}, and {} was noted",
+            self.sequence, state.sequence
+        )))
+    }
 }
 
 /// Verifies the chain of one snapshot; `done` is told of every event.
@@ -240,39 +355,22 @@ pub(crate) fn verify_chain(
     state: &State,
     done: &mut dyn FnMut(u64),
 ) -> Result<ChainCheck, StoreError> {
-    let corrupted = |text: String| Err(StoreError::Corrupted(text));
-    let (mut sequence, mut hash) = state.cut;
+    let mut chain = Chain::after(reader, state, state.cut.0)?;
     let mut first = 0;
     loop {
-        let rows = reader.raw_events(sequence, BATCH)?;
+        let rows = reader.raw_events(chain.sequence, BATCH)?;
         if rows.is_empty() {
             break;
         }
         for (next, row) in rows {
-            // While a new pepper comes in, the chain is new up to a place and old after it.
-            if let Some(rechain) = state.rechain.filter(|rechain| rechain.through == sequence) {
-                if hash != rechain.new_hash {
-                    return corrupted(format!("event {sequence} has another hash than was noted"));
-                }
-                hash = rechain.old_hash;
-            }
-            if next != sequence + 1 && !follows_a_restore(sequence, &row)? {
-                return corrupted(format!("event {} is missing", sequence + 1));
-            }
-            hash = check_event(reader.ring(), &hash, next, &row)?;
-            sequence = next;
+            chain.follow(next, &row)?;
             if first == 0 {
                 first = next;
             }
             done(next);
         }
     }
-    if sequence != state.sequence || hash != state.head {
-        return corrupted(format!(
-            "the log ends at event {sequence}, and {} was noted",
-            state.sequence
-        ));
-    }
+    chain.ends_at(state)?;
     Ok(ChainCheck {
         first,
         last: state.sequence,
@@ -281,8 +379,8 @@ pub(crate) fn verify_chain(
 }
 
 /// A restore goes on from the higher of two sequences, and says from which it came.
-fn follows_a_restore(sequence: u64, row: &[u8]) -> Result<bool, StoreError> {
-    let (event, _) = decode_event(row)?;
+fn follows_a_restore(sequence: u64, next: u64, row: &[u8]) -> Result<bool, StoreError> {
+    let (event, _) = decode_event(next, row)?;
     Ok(
         matches!(event.kind, EventKind::Restored { sequence_before, .. } if sequence_before == sequence),
     )

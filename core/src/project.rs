@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Misuse, Refused};
-use crate::event::EventKind;
+use crate::event::{EventKind, ProjectField};
+use crate::id::ProjectId;
 use crate::key::{Change, check_scopes, check_text};
 use crate::limits;
 use crate::scope::ScopeSet;
@@ -64,15 +65,17 @@ pub struct ProjectUpdate {
 #[non_exhaustive]
 pub struct ProjectInfo {
     /// Its internal id, never used again.
-    pub id: crate::id::ProjectId,
-    /// Its name.
+    pub id: ProjectId,
+    /// Its name; of a deleted project, the one that it had.
     pub name: String,
     /// The scopes that its tokens may hold at most.
     pub scopes: ScopeSet,
     /// Whom it belongs to.
     pub owner: Option<String>,
-    /// Whether its tokens are good.
+    /// Whether it is enabled.
     pub enabled: bool,
+    /// When it was deleted; none while it exists.
+    pub deleted_at: Option<Timestamp>,
     /// When it was created.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -99,6 +102,14 @@ pub(crate) fn check_project_name(name: &str) -> Result<(), Misuse> {
             "project name",
             "use lower-case letters, digits, '.', '_' and '-', beginning with a letter or digit",
         ))
+    }
+}
+
+/// Whether a text may mean a project where it is only asked about: its name, or its id.
+pub(crate) fn check_project_asked(asked: &str) -> Result<(), Misuse> {
+    match ProjectId::parse(asked.as_bytes()) {
+        Some(_) => Ok(()),
+        None => check_project_name(asked),
     }
 }
 
@@ -131,6 +142,8 @@ impl ProjectRecord {
         };
         let kind = EventKind::ProjectCreated {
             name: record.name.clone(),
+            scopes: record.scopes.clone(),
+            owner: record.owner.clone(),
         };
         Ok((record, kind))
     }
@@ -143,7 +156,7 @@ impl ProjectRecord {
     ) -> Result<Option<(Self, EventKind)>, Misuse> {
         let ProjectUpdate { scopes, owner } = update;
         let mut next = self.clone();
-        let mut fields = Vec::new();
+        let mut changed = Vec::new();
         match scopes {
             Change::Keep => {}
             Change::Clear => next.scopes = ScopeSet::empty(),
@@ -157,16 +170,17 @@ impl ProjectRecord {
         }
         owner.apply(&mut next.owner);
         if next.scopes != self.scopes {
-            fields.push("scopes".to_owned());
+            changed.push(ProjectField::Scopes(next.scopes.clone()));
         }
         if next.owner != self.owner {
-            fields.push("owner".to_owned());
+            changed.push(ProjectField::Owner(next.owner.clone()));
         }
-        if fields.is_empty() {
+        if changed.is_empty() {
             return Ok(None);
         }
         next.updated_at = now;
-        Ok(Some((next, EventKind::ProjectUpdated { fields })))
+        let name = self.name.clone();
+        Ok(Some((next, EventKind::ProjectUpdated { name, changed })))
     }
 
     /// Disables or enables; none where it is so already.
@@ -179,10 +193,11 @@ impl ProjectRecord {
             updated_at: now,
             ..self.clone()
         };
+        let name = self.name.clone();
         let kind = if enabled {
-            EventKind::ProjectEnabled
+            EventKind::ProjectEnabled { name }
         } else {
-            EventKind::ProjectDisabled
+            EventKind::ProjectDisabled { name }
         };
         Some((next, kind))
     }
@@ -194,7 +209,8 @@ impl ProjectRecord {
             updated_at: now,
             ..self.clone()
         };
-        (next, EventKind::ProjectDeleted)
+        let name = self.name.clone();
+        (next, EventKind::ProjectDeleted { name })
     }
 
     /// Refuses scopes that its tokens may not hold.

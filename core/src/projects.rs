@@ -17,7 +17,7 @@ fn info(id: ProjectId, record: ProjectRecord) -> ProjectInfo {
         scopes,
         owner,
         enabled,
-        deleted_at: _,
+        deleted_at,
         created_at,
         updated_at,
     } = record;
@@ -27,6 +27,7 @@ fn info(id: ProjectId, record: ProjectRecord) -> ProjectInfo {
         scopes,
         owner,
         enabled,
+        deleted_at,
         created_at,
         updated_at,
     }
@@ -71,7 +72,7 @@ impl Store {
             .collect())
     }
 
-    /// One project, by name.
+    /// One project that exists, by name.
     ///
     /// # Errors
     /// NO_SUCH_PROJECT.
@@ -81,6 +82,31 @@ impl Store {
         found
             .map(|(id, record)| info(id, record))
             .ok_or_else(|| no_such_project(name))
+    }
+
+    /// The projects that were deleted, in the order of their creation, as long as they are known:
+    /// the record of one goes when the store is pruned and no key refers to it any more. Several
+    /// may have had the same name; keys and log of each are asked for by its id.
+    ///
+    /// # Errors
+    /// What the store says.
+    pub fn deleted_projects(&self) -> Result<Vec<ProjectInfo>, Error> {
+        let projects = self.read(|reader| reader.deleted_projects())?;
+        Ok(projects
+            .into_iter()
+            .map(|(id, record)| info(id, record))
+            .collect())
+    }
+
+    /// One project, by its id, also one that was deleted, as long as it is known.
+    ///
+    /// # Errors
+    /// NO_SUCH_PROJECT.
+    pub fn project_by_id(&self, id: ProjectId) -> Result<ProjectInfo, Error> {
+        let found = self.read(|reader| reader.project(id))?;
+        found
+            .map(|record| info(id, record))
+            .ok_or_else(|| no_such_project(&id.to_string()))
     }
 
     /// Changes what an update names of a project. Narrower scopes bind every token of the project
@@ -154,6 +180,7 @@ pub(crate) fn prune_project(
     if record.deleted_at.is_none() || writer.project_has_keys(id)? {
         return Ok(false);
     }
-    writer.apply_project(id, Some(record), None, EventKind::ProjectPruned)?;
+    let name = record.name.clone();
+    writer.apply_project(id, Some(record), None, EventKind::ProjectPruned { name })?;
     Ok(true)
 }

@@ -23,7 +23,8 @@ impl Store {
         policy.check()?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, _| {
             if writer.state().policy != policy {
-                writer.apply_state(EventKind::PolicyChanged, |state| state.policy = policy)?;
+                let kind = EventKind::PolicyChanged { policy };
+                writer.apply_state(kind, |state| state.policy = policy)?;
             }
             Ok(())
         })

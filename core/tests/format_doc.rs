@@ -114,7 +114,7 @@ const RECORDS: &[(&str, &[&str])] = &[
     ("src/project.rs", &["ProjectRecord"]),
     ("src/policy.rs", &["Policy"]),
     ("src/foreign.rs", &["ForeignSecret"]),
-    ("src/event.rs", &["EventRecord"]),
+    ("src/event.rs", &["EventRecord", "KeyTerms"]),
 ];
 
 fn table_faults(page: &str, schema: &str) -> Vec<String> {
@@ -248,6 +248,8 @@ fn the_page_names_every_variant_by_its_number() {
     for (text, name) in [
         (&event, "Subject"),
         (&event, "Reason"),
+        (&event, "KeyField"),
+        (&event, "ProjectField"),
         (&key, "StoredSecret"),
     ] {
         let known: Vec<&str> = variants(text, name)
@@ -492,6 +494,15 @@ fn a_file_is_as_the_page_says(pepper: Option<[u8; 32]>) {
                 (1, &created.key.id.as_bytes()[..])
             );
             assert_eq!((at.number(), at.byte(), at.text()), (0, 1, "CI deploy"));
+            assert_eq!((at.count(), at.text()), (1, "orders:read"));
+            assert_eq!((at.byte(), at.text()), (0, "live"), "project, environment");
+            assert_eq!(at.optional(Bytes::text), Some("acct_1"));
+            assert_eq!(at.take(2), [0, 0], "expires_at, not_before");
+            assert_eq!(
+                (at.count(), at.take(6)),
+                (1, &[0, 10, 0, 0, 0, 8][..]),
+                "ip_list"
+            );
             assert_eq!((at.byte(), at.0.len()), (0, 0), "within, end");
         }
         last = sequence;

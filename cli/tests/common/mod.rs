@@ -169,7 +169,7 @@ pub(crate) fn holds_token(text: &str) -> bool {
 /// Replaces what differs from run to run by the name of its member; text stays text, and nothing
 /// stays nothing.
 pub(crate) fn normalised(mut value: Value) -> Value {
-    const VARYING: [&str; 18] = [
+    const VARYING: [&str; 19] = [
         "id",
         "key_id",
         "hint",
@@ -188,6 +188,7 @@ pub(crate) fn normalised(mut value: Value) -> Value {
         "clock",
         "rotation_due_at",
         "not_before",
+        "deleted_at",
     ];
     match &mut value {
         Value::Object(members) => {

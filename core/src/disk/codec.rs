@@ -187,8 +187,8 @@ struct EventRow<'a> {
     body: &'a [u8],
 }
 
-fn split_event(row: &[u8]) -> Result<EventRow<'_>, StoreError> {
-    let corrupted = |why| StoreError::Corrupted(format!("an event {why}"));
+fn split_event(sequence: u64, row: &[u8]) -> Result<EventRow<'_>, StoreError> {
+    let corrupted = |why| StoreError::Corrupted(format!("event {sequence} {why}"));
     if row.len() < HEAD + HASH_BYTES {
         return Err(corrupted("is cut short"));
     }
@@ -205,13 +205,21 @@ fn split_event(row: &[u8]) -> Result<EventRow<'_>, StoreError> {
 }
 
 /// An event and the hash that its row carries; whether the hash is right is for the chain to say.
-pub(crate) fn decode_event(row: &[u8]) -> Result<(EventRecord, [u8; 32]), StoreError> {
+pub(crate) fn decode_event(
+    sequence: u64,
+    row: &[u8],
+) -> Result<(EventRecord, [u8; 32]), StoreError> {
     let EventRow {
         generation: _,
         hash,
         body,
-    } = split_event(row)?;
+    } = split_event(sequence, row)?;
     Ok((decode(body, "events")?, hash))
+}
+
+/// The hash that the row of an event carries, whatever its record says.
+pub(crate) fn event_hash(sequence: u64, row: &[u8]) -> Result<[u8; 32], StoreError> {
+    Ok(split_event(sequence, row)?.hash)
 }
 
 /// The hash of an event, if it follows from the one before.
@@ -225,7 +233,7 @@ pub(crate) fn check_event(
         generation,
         hash,
         body,
-    } = split_event(row)?;
+    } = split_event(sequence, row)?;
     if !ring.accepts(generation) {
         return Err(if generation > ring.newest() {
             StoreError::PepperRequired
@@ -249,7 +257,7 @@ pub(crate) fn rechain_event(
     sequence: u64,
     row: &[u8],
 ) -> Result<(Vec<u8>, [u8; 32]), StoreError> {
-    let event = split_event(row)?;
+    let event = split_event(sequence, row)?;
     Ok(event_row(
         ring,
         ring.newest(),
@@ -273,6 +281,7 @@ pub(crate) fn decode_plain<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Res
 mod tests {
     use super::*;
     use crate::event::{EventKind, Subject};
+    use crate::policy::Policy;
     use crate::project::{NewProject, ProjectRecord};
     use crate::scope::ScopeSet;
     use crate::secret::Pepper;
@@ -363,7 +372,7 @@ mod tests {
             let ring = ring(None);
             prop_assert!(Sealed::Keys.unseal::<crate::key::KeyRecord>(&ring, b"id", &row).is_err());
             let _ = decode::<crate::key::KeyRecord>(&row, "keys");
-            let _ = decode_event(&row);
+            let _ = decode_event(1, &row);
         }
 
         #[test]
@@ -373,11 +382,11 @@ mod tests {
             let ring = ring(Some([2; 32]));
             let event = EventRecord {
                 at_ms: 1, actor, subject: Subject::Store, previous: 0,
-                kind: EventKind::StoreCreated,
+                kind: EventKind::StoreCreated { policy: Policy::default() },
             };
             let (row, hash) = encode_event(&ring, &[4; 32], sequence, &event).unwrap();
             prop_assert_eq!(check_event(&ring, &[4; 32], sequence, &row).unwrap(), hash);
-            prop_assert_eq!(decode_event(&row).unwrap(), (event, hash));
+            prop_assert_eq!(decode_event(sequence, &row).unwrap(), (event, hash));
             prop_assert!(check_event(&ring, &[5; 32], sequence, &row).is_err());
             prop_assert!(check_event(&ring, &[4; 32], sequence + 1, &row).is_err());
             let mut damaged = row.clone();

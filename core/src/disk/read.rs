@@ -1,12 +1,12 @@
 //! Lookups in a snapshot. Every row that could grant something is authenticated before it is
 //! decoded; an index is only a way to a record, and the record has the last word.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
 
-use crate::disk::codec::{decode_event, decode_plain};
+use crate::disk::codec::{decode_event, decode_plain, event_hash};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
     KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
@@ -203,6 +203,23 @@ pub(crate) fn project_named(
     }
 }
 
+/// The project that a name or an id means: the one of that name that exists, else the one of that
+/// id, deleted or not.
+pub(crate) fn project_meant(
+    names: &impl ReadableTable<&'static str, &'static [u8; 16]>,
+    projects: &impl ReadableTable<&'static [u8; 16], Bytes>,
+    ring: &Keyring,
+    asked: &str,
+) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+    if let Some(found) = project_named(names, projects, ring, asked)? {
+        return Ok(Some(found));
+    }
+    let Some(id) = ProjectId::parse(asked.as_bytes()) else {
+        return Ok(None);
+    };
+    Ok(project_of(projects, ring, id)?.map(|record| (id, record)))
+}
+
 pub(crate) fn digest_of(
     digests: &impl ReadableTable<&'static [u8; 32], Bytes>,
     ring: &Keyring,
@@ -289,6 +306,19 @@ impl<'a> Reader<'a> {
         )
     }
 
+    /// The project that a name or an id means.
+    pub(crate) fn project_meant(
+        &self,
+        asked: &str,
+    ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+        project_meant(
+            &self.table(PROJECT_NAMES)?,
+            &self.table(PROJECTS)?,
+            self.ring,
+            asked,
+        )
+    }
+
     pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
         digest_of(&self.table(DIGESTS)?, self.ring, secret)
     }
@@ -308,6 +338,21 @@ impl<'a> Reader<'a> {
         for row in names.iter().map_err(storage_error)? {
             let (name, _) = row.map_err(storage_error)?;
             out.extend(project_named(&names, &projects, self.ring, name.value())?);
+        }
+        Ok(out)
+    }
+
+    /// Projects that were deleted and whose records are kept, in the order of their ids.
+    pub(crate) fn deleted_projects(&self) -> Result<Vec<(ProjectId, ProjectRecord)>, StoreError> {
+        let table = self.table(PROJECTS)?;
+        let mut out = Vec::new();
+        for row in table.iter().map_err(storage_error)? {
+            let (key, row) = row.map_err(storage_error)?;
+            let (record, _) =
+                Sealed::Projects.unseal::<ProjectRecord>(self.ring, key.value(), row.value())?;
+            if record.deleted_at.is_some() {
+                out.push((ProjectId::from_bytes(*key.value()), record));
+            }
         }
         Ok(out)
     }
@@ -442,15 +487,26 @@ impl<'a> Reader<'a> {
         row.map(|row| event(sequence, row.value())).transpose()
     }
 
-    /// At most so many events of a range, in order.
-    pub(crate) fn events(
-        &self,
-        range: impl RangeBounds<u64>,
-        most: usize,
-    ) -> Result<Vec<Event>, StoreError> {
+    /// The row of an event, as it is stored.
+    pub(crate) fn raw_event(&self, sequence: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let table = self.table(EVENTS)?;
-        let range = table.range(range).map_err(storage_error)?;
-        take(range, false, most, event)
+        let row = table.get(sequence).map_err(storage_error)?;
+        Ok(row.map(|row| row.value().to_vec()))
+    }
+
+    /// The last event at or before a sequence, and the hash that its row carries.
+    pub(crate) fn last_event_through(
+        &self,
+        sequence: u64,
+    ) -> Result<Option<(u64, [u8; 32])>, StoreError> {
+        let table = self.table(EVENTS)?;
+        let mut range = table.range(..=sequence).map_err(storage_error)?;
+        let Some(row) = range.next_back() else {
+            return Ok(None);
+        };
+        let (sequence, row) = row.map_err(storage_error)?;
+        let sequence = sequence.value();
+        Ok(Some((sequence, event_hash(sequence, row.value())?)))
     }
 
     /// At most so many events after a sequence, as they are stored.
@@ -588,8 +644,9 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn event(sequence: u64, row: &[u8]) -> Result<Event, StoreError> {
-    let (record, hash) = decode_event(row)?;
+/// An event from its row; whether it follows from the one before is for the chain to say.
+pub(crate) fn event(sequence: u64, row: &[u8]) -> Result<Event, StoreError> {
+    let (record, hash) = decode_event(sequence, row)?;
     Ok(Event {
         sequence,
         at_ms: record.at_ms,

@@ -7,9 +7,9 @@ use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
 use crate::disk::codec::{
-    check_event, decode_event, decode_plain, encode_event, encode_plain, rechain_event,
+    check_event, decode_plain, encode_event, encode_plain, event_hash, rechain_event,
 };
-use crate::disk::read::{digest_of, key_of, project_named, project_of, state_of};
+use crate::disk::read::{digest_of, key_of, project_meant, project_named, project_of, state_of};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
     KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
@@ -77,7 +77,8 @@ pub(crate) fn initialise(
             .map_err(storage_error)?;
     }
     let mut writer = Writer::open(transaction, ring, stamp)?;
-    writer.apply_store(EventKind::StoreCreated)?;
+    let policy = state.policy;
+    writer.apply_store(EventKind::StoreCreated { policy })?;
     writer.finish()
 }
 
@@ -139,6 +140,14 @@ impl<'t> Writer<'t> {
         name: &str,
     ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
         project_named(&self.project_names, &self.projects, self.ring, name)
+    }
+
+    /// The project that a name or an id means.
+    pub(crate) fn project_meant(
+        &self,
+        asked: &str,
+    ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
+        project_meant(&self.project_names, &self.projects, self.ring, asked)
     }
 
     pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
@@ -544,8 +553,8 @@ impl<'t> Writer<'t> {
         for _ in 0..most {
             let first = match self.events.first().map_err(storage_error)? {
                 Some((sequence, row)) if sequence.value() <= through => {
-                    let (_, hash) = decode_event(row.value())?;
-                    (sequence.value(), hash)
+                    let sequence = sequence.value();
+                    (sequence, event_hash(sequence, row.value())?)
                 }
                 _ => break,
             };
