@@ -32,7 +32,7 @@ pub(crate) fn run(
             session,
             &ids,
             (verb, done),
-            args.selection.yes,
+            &args.selection,
             |id| {
                 if enable {
                     store.enable(id)
@@ -52,16 +52,20 @@ pub(crate) fn run(
     })
 }
 
-/// Does one verb to the keys: to one at once, to several after a question, batch by batch.
+/// Does one verb to the keys: to one that was named at once, else after a question, batch by batch.
 pub(crate) fn apply(
     session: &mut Session<'_, '_>,
     ids: &[KeyId],
     (verb, done): (&'static str, &'static str),
-    yes: bool,
+    selection: &SelectionArgs,
     one: impl FnOnce(KeyId) -> Result<KeyInfo, Error>,
     many: impl Fn(&Selection) -> Result<BulkOutcome, Error>,
     store: &Store,
 ) -> Result<Exit, Failure> {
+    let all = ids.len() as u64;
+    if all > 0 && !selection.names_one() {
+        session.confirm(&format!("{verb} {}", counted(all)), selection.yes)?;
+    }
     if let [id] = ids {
         let before = store.get(*id)?;
         let key = crate::interrupt::finishing(|| one(*id))?;
@@ -74,10 +78,6 @@ pub(crate) fn apply(
             session.screen.document(&KeyView::from(&key))?;
         }
         return Ok(Exit::Done);
-    }
-    let all = ids.len() as u64;
-    if all > 0 {
-        session.confirm(&format!("{verb} {}", counted(all)), yes)?;
     }
     let (mut changed, mut unchanged, mut result) = (0, 0, Ok(Exit::Done));
     let progress = Progress::new(session.screen, verb);

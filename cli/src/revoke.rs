@@ -70,7 +70,7 @@ pub(crate) fn run(args: RevokeArgs, session: &mut Session<'_, '_>) -> Result<Exi
             session,
             &ids,
             ("revoke", "revoked"),
-            args.selection.yes,
+            &args.selection,
             |id| store.revoke(id, &revoke),
             |batch| store.revoke_many(batch, &revoke),
             store,

@@ -17,7 +17,7 @@ fn state(text: &str) -> Result<KeyState, String> {
 #[derive(Args, Debug, Default)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
-    /// Bound to this project
+    /// Bound to this project: its name, or the id of one that was deleted
     #[arg(long, value_name = "PROJECT")]
     project: Option<String>,
     /// Belongs to this owner
@@ -100,6 +100,12 @@ pub(crate) struct SelectionArgs {
 }
 
 impl SelectionArgs {
+    /// Whether it is one key, and that by its name: what a filter means is for who asks to see
+    /// first, however few keys it is.
+    pub(crate) fn names_one(&self) -> bool {
+        self.keys.len() == 1
+    }
+
     /// The keys that are meant, each once. Revoked ones only where they are named or asked for.
     pub(crate) fn resolve(&self, store: &Store) -> Result<Vec<KeyId>, Failure> {
         let mut filter = self.filter.filter();

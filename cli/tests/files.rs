@@ -199,12 +199,36 @@ fn pruning_takes_keys_and_events_away() {
         sandbox.json(["prune", "--revoked-before", "1d"])[0]["keys"],
         0
     );
+    for option in ["--revoked-before", "--expired-before", "--log-before"] {
+        let run = sandbox.run(["prune", option, "2099-01-01", "--yes"]);
+        assert_eq!(run.status, 2);
+        assert!(
+            run.err.contains(option) && run.err.contains("lies in the future"),
+            "{}",
+            run.err
+        );
+    }
+    assert_eq!(sandbox.json(["list"]).len(), 2, "nothing went by mistake");
+    // Times are whole seconds, and it must have been revoked before this one.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    for (args, what) in [
+        (["--revoked-before", "0s"], "1 key"),
+        (["--log-through", "3"], "up to event 3"),
+    ] {
+        let run = sandbox.run(["prune"].iter().chain(&args));
+        assert_eq!(run.status, 2, "there is nobody to ask");
+        assert!(
+            run.err.contains(what) && run.err.contains("--yes"),
+            "{}",
+            run.err
+        );
+    }
     assert_eq!(
-        sandbox.json(["prune", "--revoked-before", "2099-01-01"])[0]["keys"],
+        sandbox.json(["prune", "--revoked-before", "0s", "--yes"])[0]["keys"],
         1
     );
     assert_eq!(sandbox.json(["list"]).len(), 1);
-    let pruned = &sandbox.json(["prune", "--log-through", "3"])[0];
+    let pruned = &sandbox.json(["prune", "--log-through", "3", "--yes"])[0];
     assert_eq!(pruned["events"], 3);
     assert_eq!(
         sandbox.run(["log", "--after", "0", "--json"]).error().0,
