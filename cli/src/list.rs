@@ -1,13 +1,13 @@
 //! `keyfob list`: what a dashboard would show.
 
 use clap::{Args, ValueEnum};
-use keyfob::{KeyInfo, Order, PageRequest, limits};
+use keyfob::{Filter, KeyInfo, Order, PageRequest, Store, limits};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::selection::FilterArgs;
 use crate::session::Session;
-use crate::show::{distance, joined};
+use crate::show::{distance, joined, state};
 use crate::table::{self, Column};
 use crate::view::KeyView;
 
@@ -23,7 +23,8 @@ enum OrderArg {
 pub(crate) struct ListArgs {
     #[command(flatten)]
     filter: FilterArgs,
-    /// The order
+    /// The order; `created` is by creation in this store, so that imported keys stand where they
+    /// were imported
     #[arg(long, value_enum, default_value_t)]
     order: OrderArg,
     /// The last first
@@ -47,11 +48,7 @@ pub(crate) fn run(args: ListArgs, session: &mut Session<'_, '_>) -> Result<Exit,
     let filter = args.filter.filter();
     let mut page = PageRequest::default();
     page.reverse = args.reverse;
-    page.limit = if args.all {
-        limits::PAGE_KEYS
-    } else {
-        args.limit
-    };
+    page.limit = args.limit;
     page.cursor = args.cursor;
     page.order = match args.order {
         OrderArg::Created => Order::Created,
@@ -64,27 +61,53 @@ pub(crate) fn run(args: ListArgs, session: &mut Session<'_, '_>) -> Result<Exit,
             print(session, &keys)?;
             return Ok(Exit::Done);
         }
-        loop {
-            let got = store.list(&filter, &page)?;
-            print(session, &got.keys)?;
-            match got.cursor {
-                Some(_) if session.screen.is_lost() => break,
-                Some(cursor) if args.all => page.cursor = Some(cursor),
-                Some(cursor) if session.screen.json => {
-                    session.screen.warn(json!({ "cursor": cursor }).to_string());
-                    break;
-                }
-                Some(cursor) => {
-                    session
-                        .screen
-                        .note(format!("there are more; go on with --cursor {cursor}"));
-                    break;
-                }
-                None => break,
+        if args.all {
+            return all(store, session, &filter, &page);
+        }
+        let got = store.list(&filter, &page)?;
+        print(session, &got.keys)?;
+        match got.cursor {
+            None => {}
+            Some(cursor) if session.screen.json => {
+                session.screen.warn(json!({ "cursor": cursor }).to_string());
             }
+            Some(cursor) => session
+                .screen
+                .note(format!("there are more; go on with --cursor {cursor}")),
         }
         Ok(Exit::Done)
     })
+}
+
+/// Every key, in one go: by name, each page would look at all of them again.
+fn all(
+    store: &Store,
+    session: &mut Session<'_, '_>,
+    filter: &Filter,
+    page: &PageRequest,
+) -> Result<Exit, Failure> {
+    let mut keys: Box<dyn Iterator<Item = _>> = if page.reverse {
+        Box::new(store.keys_reversed(filter, page.order))
+    } else {
+        Box::new(store.keys(filter, page.order))
+    };
+    // A table is as wide as its widest rows, so it is printed a part at a time.
+    let mut first = true;
+    loop {
+        let part = keys
+            .by_ref()
+            .take(limits::PAGE_KEYS)
+            .collect::<Result<Vec<_>, _>>()?;
+        if part.is_empty() && !first {
+            break;
+        }
+        print(session, &part)?;
+        if part.len() < limits::PAGE_KEYS || session.screen.is_lost() {
+            break;
+        }
+        first = false;
+    }
+    Ok(Exit::Done)
 }
 
 fn print(session: &mut Session<'_, '_>, keys: &[KeyInfo]) -> Result<(), Failure> {
@@ -117,7 +140,7 @@ fn print(session: &mut Session<'_, '_>, keys: &[KeyInfo]) -> Result<(), Failure>
             distance(Some(key.created_at), "-"),
             distance(key.last_used_at(), "never"),
             distance(key.expires_at, "never"),
-            key.state.name().to_owned(),
+            state(key),
         ]
     });
     table::print(session.screen, &columns, rows);

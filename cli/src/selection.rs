@@ -38,10 +38,10 @@ pub(crate) struct FilterArgs {
     /// Has this tag
     #[arg(long)]
     tag: Option<String>,
-    /// Created then or later; a duration counts back from now
+    /// Created (imported keys: issued) then or later; a duration counts back from now
     #[arg(long, value_name = "WHEN", value_parser = parse_time)]
     created_after: Option<When>,
-    /// Created before then; a duration counts back from now
+    /// Created (imported keys: issued) before then; a duration counts back from now
     #[arg(long, value_name = "WHEN", value_parser = parse_time)]
     created_before: Option<When>,
     /// Expires then or later, or never; a duration counts from now on
@@ -53,10 +53,10 @@ pub(crate) struct FilterArgs {
     /// Expires within so much time from now, and has not yet
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     expires_within: Option<i64>,
-    /// Never used
+    /// Never used, with any of its secrets
     #[arg(long)]
     never_used: bool,
-    /// Not used since then; a duration counts back from now
+    /// In this store before then, and not used since; a duration counts back from now
     #[arg(long, value_name = "WHEN", value_parser = parse_time)]
     unused_since: Option<When>,
     /// Due for rotation

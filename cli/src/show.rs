@@ -5,7 +5,7 @@ use keyfob::{KeyInfo, SecretUse};
 
 use crate::error::{Exit, Failure};
 use crate::session::Session;
-use crate::table;
+use crate::table::{self, BY_PROJECT};
 use crate::view::KeyView;
 use crate::when::{length, now, relative, shown, shown_with_distance};
 
@@ -33,13 +33,19 @@ fn used(used: &SecretUse) -> String {
     }
 }
 
+/// The state, and whether it is so because of the project: `disabled (project)`.
+pub(crate) fn state(key: &KeyInfo) -> String {
+    let why = if key.state_by_project { BY_PROJECT } else { "" };
+    format!("{}{why}", key.state.name())
+}
+
 /// What there is to know of a key, a line each.
 pub(crate) fn rows(key: &KeyInfo) -> Vec<(&'static str, String)> {
     let mut rows = vec![
         ("id", key.id.to_string()),
         ("hint", key.hint.clone()),
         ("name", key.name.clone()),
-        ("state", key.state.name().to_owned()),
+        ("state", state(key)),
         ("scopes", joined(key.scopes.iter())),
         ("project", key.project.clone().unwrap_or_default()),
         ("environment", key.environment.to_string()),
@@ -55,9 +61,12 @@ pub(crate) fn rows(key: &KeyInfo) -> Vec<(&'static str, String)> {
             "not before",
             key.not_before.map(shown_with_distance).unwrap_or_default(),
         ),
-        ("last used", used(&key.used)),
+        ("last used", used(&key.all_uses())),
         ("secret made", shown_with_distance(key.rotated_at)),
     ];
+    if key.all_uses() != key.used {
+        rows.push(("secret last used", used(&key.used)));
+    }
     if key.imported {
         rows.push((
             "secret",

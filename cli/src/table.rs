@@ -53,13 +53,20 @@ where
     }
 }
 
+/// What follows a state that a key has because of its project.
+pub(crate) const BY_PROJECT: &str = " (project)";
+
 /// The line with its last word in colour, where that is a state: the state is the last column.
 fn coloured(screen: &Screen<'_>, line: &str) -> String {
+    let (own, why) = match line.strip_suffix(BY_PROJECT) {
+        Some(own) => (own, BY_PROJECT),
+        None => (line, ""),
+    };
     for state in KeyState::ALL {
-        if let Some(rest) = line.strip_suffix(state.name())
+        if let Some(rest) = own.strip_suffix(state.name())
             && (rest.is_empty() || rest.ends_with(' '))
         {
-            return format!("{rest}{}", state_in_colour(screen, state));
+            return format!("{rest}{}{why}", state_in_colour(screen, state));
         }
     }
     line.to_owned()

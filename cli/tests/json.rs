@@ -13,12 +13,13 @@ fn golden(sandbox: &Sandbox, args: &[&str]) -> Value {
 
 fn key() -> Value {
     json!({
-        "id": "ID", "hint": "HINT", "name": "CI", "state": "active", "scopes": ["a:*", "b"], "project": null,
+        "id": "ID", "hint": "HINT", "name": "CI", "state": "active", "state_by_project": false,
+        "scopes": ["a:*", "b"], "project": null,
         "environment": "live", "owner": "alice", "created_at": "CREATED_AT", "updated_at": "UPDATED_AT",
         "expires_at": "EXPIRES_AT", "not_before": null, "last_used_at": null, "metadata": { "k": "v" }, "tags": ["t"],
         "ip_list": ["10.0.0.0/8"], "rotated_at": "ROTATED_AT", "rotation_due_after": 86_400,
         "rotation_due_at": "ROTATION_DUE_AT", "used": { "last_used_at": null, "uses": 0 }, "old_secret": null,
-        "revocation": null, "imported": false, "sequence": 2,
+        "used_before": { "last_used_at": null, "uses": 0 }, "revocation": null, "imported": false, "sequence": 2,
     })
 }
 

@@ -127,10 +127,16 @@ fn filters_orders_and_pages() {
         (&["--created-after", "1h"], "beta alpha gamma"),
         (&["--created-before", "1h"], ""),
         (&["--never-used"], "beta alpha"),
-        (&["--unused-since", "1d"], "beta alpha"),
+        (&["--unused-since", "1d"], ""),
         (&["--rotation-due"], ""),
         (&["--least-used", "2"], "beta alpha"),
         (&["--all", "--order", "name"], "alpha beta gamma"),
+        (&["--all", "--reverse"], "gamma alpha beta"),
+        (
+            &["--all", "--order", "name", "--reverse"],
+            "gamma beta alpha",
+        ),
+        (&["--all", "--owner", "nobody"], ""),
     ] {
         assert_eq!(names(args), expected, "{args:?}");
     }
@@ -145,4 +151,63 @@ fn filters_orders_and_pages() {
     let people = sandbox.run(["list", "--limit", "2"]);
     assert!(people.err.contains("--cursor "), "{}", people.err);
     assert_eq!(sandbox.run(["list", "--owner", "nobody"]).err, "no keys\n");
+}
+
+#[test]
+fn a_state_that_comes_of_the_project_says_so() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["project", "create", "shop", "--scope", "*"]);
+    let (id, _) = sandbox.create(["a", "--project", "shop"]);
+    let hold = |state: &str, by_project: bool| {
+        let shown = if by_project {
+            format!("{state} (project)")
+        } else {
+            state.to_owned()
+        };
+        let table = sandbox.ok(["list"]);
+        assert!(table.trim_end().ends_with(&format!("  {shown}")), "{table}");
+        let details = sandbox.ok(["show", &id]);
+        let line = details.lines().find(|line| line.starts_with("state "));
+        assert!(line.is_some_and(|line| line.ends_with(&shown)), "{details}");
+        let key = &sandbox.json(["show", &id])[0];
+        assert_eq!(key["state"], state);
+        assert_eq!(key["state_by_project"], by_project);
+    };
+    hold("active", false);
+    sandbox.ok(["project", "disable", "shop"]);
+    hold("disabled", true);
+    sandbox.ok(["disable", &id]);
+    hold("disabled", false);
+    sandbox.ok(["project", "delete", "shop", "--yes"]);
+    hold("revoked", true);
+    sandbox.ok(["revoke", &id]);
+    hold("revoked", false);
+}
+
+#[test]
+fn a_key_shows_when_it_was_used_with_any_of_its_secrets() {
+    let sandbox = Sandbox::new();
+    let (id, token) = sandbox.create(["a", "--rotation-due", "1d"]);
+    assert_eq!(sandbox.verify(&token, [""; 0]), 0);
+    sandbox.ok(["rotate", &id]);
+    let shown = sandbox.ok(["show", &id]);
+    let line = |name: &str| {
+        let found = shown.lines().find(|line| line.starts_with(name));
+        found.unwrap_or_else(|| panic!("{name}: {shown}"))
+    };
+    assert!(line("last used ").ends_with("1 uses"), "{shown}");
+    assert!(line("secret last used ").ends_with("never"), "{shown}");
+    let key = &sandbox.json(["show", &id])[0];
+    assert_eq!(
+        (&key["used"]["uses"], &key["used_before"]["uses"]),
+        (&0.into(), &1.into())
+    );
+    assert!(key["last_used_at"].is_string());
+    sandbox.ok(["rotate", &id, "--grace", "1d"]);
+    sandbox.ok(["revoke", &id]);
+    let shown = sandbox.ok(["show", &id]);
+    assert!(
+        !shown.contains("old secret") && !shown.contains("rotation due"),
+        "{shown}"
+    );
 }

@@ -4,11 +4,11 @@ use crate::commit::{Room, bulk_bytes};
 use crate::disk::write::Writer;
 use crate::error::Error;
 use crate::event::EventKind;
+use crate::filter::Filter;
 use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, KeyUpdate};
 use crate::lifecycle::{Revoke, no_such_key, project_of, updated};
 use crate::limits;
-use crate::list::Filter;
 use crate::store::Store;
 use crate::time::Now;
 

@@ -23,6 +23,33 @@ pub struct SecretUse {
     pub uses: u64,
 }
 
+impl SecretUse {
+    /// Both together.
+    fn and(self, other: SecretUse) -> Self {
+        SecretUse {
+            last_used_at: self.last_used_at.max(other.last_used_at),
+            uses: self.uses.saturating_add(other.uses),
+        }
+    }
+}
+
+/// The use of a key's secrets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Uses {
+    pub(crate) current: SecretUse,
+    /// Of the one before the last rotation, as long as the record has it.
+    pub(crate) previous: SecretUse,
+    /// Of all those that the record no longer has.
+    pub(crate) earlier: SecretUse,
+}
+
+impl Uses {
+    /// All together.
+    pub(crate) fn all(self) -> SecretUse {
+        self.current.and(self.previous).and(self.earlier)
+    }
+}
+
 /// The old secret of a key, while its grace runs.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[non_exhaustive]
@@ -53,6 +80,9 @@ pub struct KeyInfo {
     pub owner: Option<String>,
     /// What it is now, its project included.
     pub state: KeyState,
+    /// Whether that is so because of its project, which is disabled or was deleted, and would be
+    /// another state by the key alone.
+    pub state_by_project: bool,
     /// When it was created; of an imported key, when it was issued, where its line said so.
     pub created_at: Timestamp,
     /// When it was last changed.
@@ -73,12 +103,14 @@ pub struct KeyInfo {
     pub rotated_at: Timestamp,
     /// After how many seconds since then it should be rotated.
     pub rotation_due_after: Option<i64>,
-    /// When that is.
+    /// When that is; none of a revoked key.
     pub rotation_due_at: Option<Timestamp>,
     /// The use of its current secret.
     pub used: SecretUse,
-    /// The old secret, while its grace runs.
+    /// The old secret, while its grace runs; none of a revoked key.
     pub old_secret: Option<OldSecret>,
+    /// The use of its earlier secrets together: those that are no longer good.
+    pub used_before: SecretUse,
     /// Whether its current secret was issued elsewhere and imported.
     pub imported: bool,
     /// The sequence of the last event on it.
@@ -86,11 +118,15 @@ pub struct KeyInfo {
 }
 
 impl KeyInfo {
-    /// When any of its secrets was last used.
+    /// The use of all the secrets that it ever had, together: no rotation makes a key look unused.
+    pub fn all_uses(&self) -> SecretUse {
+        let old = self.old_secret.map(|old| old.used).unwrap_or_default();
+        self.used.and(old).and(self.used_before)
+    }
+
+    /// When any of the secrets that it ever had was last used.
     pub fn last_used_at(&self) -> Option<Timestamp> {
-        self.used
-            .last_used_at
-            .max(self.old_secret.and_then(|old| old.used.last_used_at))
+        self.all_uses().last_used_at
     }
 
     pub(crate) fn of(
@@ -98,15 +134,23 @@ impl KeyInfo {
         record: KeyRecord,
         project: Option<&ProjectRecord>,
         prefix: &Prefix,
-        [used, old_used]: [SecretUse; 2],
+        uses: Uses,
         now: Now,
     ) -> Self {
         let state = effective_state(&record, project, now);
-        let old_secret = record.running_grace(now).map(|previous| OldSecret {
+        let state_by_project = state != record.state(now);
+        // What is revoked has no secret that is good, and none to be rotated.
+        let revoked = state == KeyState::Revoked;
+        let grace = record.running_grace(now).filter(|_| !revoked);
+        let old_secret = grace.map(|previous| OldSecret {
             grace_expires_at: previous.grace_expires_at,
-            used: old_used,
+            used: uses.previous,
         });
-        let rotation_due_at = record.rotation_due_at();
+        let used_before = match old_secret {
+            Some(_) => uses.earlier,
+            None => uses.previous.and(uses.earlier),
+        };
+        let rotation_due_at = record.rotation_due_at().filter(|_| !revoked);
         let KeyRecord {
             sequence,
             name,
@@ -136,6 +180,7 @@ impl KeyInfo {
             environment,
             owner,
             state,
+            state_by_project,
             created_at,
             updated_at,
             expires_at,
@@ -147,8 +192,9 @@ impl KeyInfo {
             rotated_at: current.created_at,
             rotation_due_after,
             rotation_due_at,
-            used,
+            used: uses.current,
             old_secret,
+            used_before,
             imported: matches!(current.secret, StoredSecret::Foreign(_)),
             sequence,
         }

@@ -15,7 +15,6 @@ use crate::id::KeyId;
 use crate::key::{KeyRecord, KeyUpdate, MatchedSecret, StoredSecret, check_text};
 use crate::key_info::KeyInfo;
 use crate::limits;
-use crate::list::uses;
 use crate::project::ProjectRecord;
 use crate::secret::{Secret, Token};
 use crate::store::Store;
@@ -260,11 +259,9 @@ impl Store {
         now: Now,
     ) -> Result<KeyInfo, Error> {
         let project = project_of(writer, &record)?;
-        let used = uses(&record, |generation| {
-            Ok(self.secret_use((id, generation), writer.usage(id, generation)?))
-        })?;
+        let uses = self.uses(id, &record, |generation| writer.usage(id, generation))?;
         let prefix = self.prefix();
-        Ok(KeyInfo::of(id, record, project.as_ref(), prefix, used, now))
+        Ok(KeyInfo::of(id, record, project.as_ref(), prefix, uses, now))
     }
 }
 

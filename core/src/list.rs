@@ -1,12 +1,11 @@
-//! Listing: filters, orders, and cursors that stay stable while keys come and go.
+//! Listing: orders, and cursors that stay stable while keys come and go.
 //!
 //! A page is read in batches, each over a snapshot of its own, so that no read stays open between
 //! them. Project, owner and expiry have an index; every other filter scans what the narrowest of
 //! them leaves. The order by name has no index: each of its pages looks at every key that the
-//! index leaves, and keeps the best.
+//! index leaves, and keeps the best. Who wants all of them by name sorts once ([`Store::keys`]).
 
 use std::collections::{BTreeMap, HashMap};
-use std::ops::Bound;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -16,76 +15,31 @@ use crate::decision::effective_state;
 use crate::digest::{ct_eq_bytes, sha256};
 use crate::disk::codec::{decode_plain, encode_plain};
 use crate::disk::read::Reader;
-use crate::disk::schema::Usage;
+use crate::disk::schema::{EARLIER, Usage};
 use crate::error::{Error, Misuse, Refused, StoreError};
+use crate::filter::{Compiled, Filter};
 use crate::id::{KeyId, ProjectId};
-use crate::key::{KeyRecord, KeyState};
-use crate::key_info::{KeyInfo, SecretUse};
+use crate::key::KeyRecord;
+use crate::key_info::{KeyInfo, SecretUse, Uses};
 use crate::limits;
-use crate::project::{ProjectRecord, check_project_asked};
-use crate::scope::Scope;
+use crate::project::ProjectRecord;
 use crate::store::Store;
 use crate::tag::TAG_BYTES;
 use crate::time::{Now, Timestamp};
-use crate::token::Environment;
-use crate::usage::SecretId;
 
 /// Keys looked at in one snapshot.
 const BATCH: usize = 1_024;
-
-/// Which keys are meant: those for which everything that is set holds.
-///
-/// `project` and `owner` go by an index, and so do `expires_after` and `expires_before` in the
-/// order by expiry; everything else scans.
-#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize)]
-#[non_exhaustive]
-pub struct Filter {
-    /// Bound to this project: the name of one that exists, or the id of any, also of one that was
-    /// deleted. Where a text is both, the name goes first.
-    pub project: Option<String>,
-    /// Belongs to this owner.
-    pub owner: Option<String>,
-    /// Of this environment.
-    pub environment: Option<Environment>,
-    /// In one of these states; empty means any.
-    #[serde(serialize_with = "state_names")]
-    pub states: Vec<KeyState>,
-    /// Grants this scope by its own scopes, whatever its project allows.
-    pub scope: Option<Scope>,
-    /// Its name holds this part, whatever the case.
-    pub name_part: Option<String>,
-    /// Has this tag.
-    pub tag: Option<String>,
-    /// Created at this time or later.
-    pub created_after: Option<Timestamp>,
-    /// Created before this time.
-    pub created_before: Option<Timestamp>,
-    /// Expires at this time or later, or never.
-    pub expires_after: Option<Timestamp>,
-    /// Expires before this time.
-    pub expires_before: Option<Timestamp>,
-    /// Expires within so many seconds from now, and has not yet.
-    pub expires_within: Option<i64>,
-    /// Never used.
-    pub never_used: bool,
-    /// Not used since this time, or never.
-    pub unused_since: Option<Timestamp>,
-    /// Due for rotation.
-    pub rotation_due: bool,
-}
-
-fn state_names<S: serde::Serializer>(states: &[KeyState], to: S) -> Result<S::Ok, S::Error> {
-    to.collect_seq(states.iter().map(|state| state.name()))
-}
 
 /// In which order keys are listed. Ties go by id.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Order {
-    /// By creation.
+    /// By creation in this store, which is the order of the ids: an imported key stands where it
+    /// was imported, whatever its line said of when it was issued.
     #[default]
     Created,
-    /// By name, byte by byte.
+    /// By name, byte by byte. No index has it: each page looks at every key that the filter
+    /// leaves. [`Store::keys`] looks at them once, however many there are.
     Name,
     /// By expiry; keys that never expire come last.
     Expires,
@@ -163,151 +117,20 @@ impl Place {
     }
 }
 
-/// A filter with its names looked up, ready to judge records.
-struct Compiled<'a> {
-    filter: &'a Filter,
-    project: Option<ProjectId>,
-    name_part: Option<String>,
-}
-
-impl Filter {
-    /// Whether it names anything at all.
-    pub fn is_empty(&self) -> bool {
-        *self == Filter::default()
-    }
-
-    pub(crate) fn check(&self) -> Result<(), Misuse> {
-        if let Some(project) = &self.project {
-            check_project_asked(project)?;
+/// Looks up what a filter names.
+fn compile<'f>(filter: &'f Filter, reader: &Reader<'_>) -> Result<Compiled<'f>, Error> {
+    let project = match &filter.project {
+        None => None,
+        Some(asked) => {
+            let found = reader.project_meant(asked)?;
+            Some(
+                found
+                    .ok_or_else(|| Refused::NoSuchProject(asked.clone()))?
+                    .0,
+            )
         }
-        if self.expires_within.is_some_and(|seconds| seconds < 0) {
-            return Err(Misuse::InvalidTime {
-                what: "expires within",
-                why: "must not be negative",
-            });
-        }
-        Ok(())
-    }
-
-    /// Whether it still means a record, inside a transaction. Uses are statistics, and are not
-    /// looked at again.
-    pub(crate) fn still_means(
-        &self,
-        record: &KeyRecord,
-        project: Option<&ProjectRecord>,
-        project_id: Option<ProjectId>,
-        now: Now,
-    ) -> bool {
-        let filter = &Filter {
-            never_used: false,
-            unused_since: None,
-            ..self.clone()
-        };
-        let compiled = Compiled {
-            filter,
-            project: project_id,
-            name_part: filter.name_part.as_ref().map(|part| part.to_lowercase()),
-        };
-        let state = effective_state(record, project, now);
-        compiled.matches(record, state, now, SecretUse::default())
-    }
-
-    /// Looks up what it names.
-    fn compile(&self, reader: &Reader<'_>) -> Result<Compiled<'_>, Error> {
-        let project = match &self.project {
-            None => None,
-            Some(asked) => {
-                let found = reader.project_meant(asked)?;
-                Some(
-                    found
-                        .ok_or_else(|| Refused::NoSuchProject(asked.clone()))?
-                        .0,
-                )
-            }
-        };
-        Ok(Compiled {
-            filter: self,
-            project,
-            name_part: self.name_part.as_ref().map(|part| part.to_lowercase()),
-        })
-    }
-}
-
-impl Compiled<'_> {
-    fn matches(&self, record: &KeyRecord, state: KeyState, now: Now, last: SecretUse) -> bool {
-        let Filter {
-            project: _,
-            owner,
-            environment,
-            states,
-            scope,
-            name_part: _,
-            tag,
-            created_after,
-            created_before,
-            expires_after,
-            expires_before,
-            expires_within,
-            never_used,
-            unused_since,
-            rotation_due,
-        } = self.filter;
-        let within = |at: Timestamp, seconds: i64| {
-            at >= now.latest() && at.seconds_since(now.latest()) <= seconds
-        };
-        (self.project.is_none() || self.project == record.project)
-            && (owner.is_none() || *owner == record.owner)
-            && environment
-                .as_ref()
-                .is_none_or(|e| *e == record.environment)
-            && (states.is_empty() || states.contains(&state))
-            && scope
-                .as_ref()
-                .is_none_or(|scope| record.scopes.grants(scope))
-            && self
-                .name_part
-                .as_ref()
-                .is_none_or(|p| record.name.to_lowercase().contains(p))
-            && tag.as_ref().is_none_or(|tag| record.tags.contains(tag))
-            && created_after.is_none_or(|at| record.created_at >= at)
-            && created_before.is_none_or(|at| record.created_at < at)
-            && expires_after.is_none_or(|at| record.expires_at.is_none_or(|e| e >= at))
-            && expires_before.is_none_or(|at| record.expires_at.is_some_and(|e| e < at))
-            && expires_within.is_none_or(|s| record.expires_at.is_some_and(|at| within(at, s)))
-            && (!never_used || last.uses == 0)
-            && unused_since.is_none_or(|at| last.last_used_at.is_none_or(|used| used < at))
-            && (!rotation_due
-                || record
-                    .rotation_due_at()
-                    .is_some_and(|at| now.latest() >= at))
-    }
-
-    fn asks_for_use(&self) -> bool {
-        self.filter.never_used || self.filter.unused_since.is_some()
-    }
-
-    /// The times of expiry that can match, for the index.
-    fn expiry_range(&self, now: Now) -> (Bound<Timestamp>, Bound<Timestamp>) {
-        let mut low = self.filter.expires_after;
-        let mut high = self
-            .filter
-            .expires_before
-            .map_or(Bound::Unbounded, Bound::Excluded);
-        if let Some(seconds) = self.filter.expires_within {
-            low = low.max(Some(now.latest()));
-            let until = now.latest().saturating_add(seconds);
-            high = match high {
-                Bound::Excluded(at) if at <= until => Bound::Excluded(at),
-                _ => Bound::Included(until),
-            };
-        }
-        (low.map_or(Bound::Unbounded, Bound::Included), high)
-    }
-
-    /// Whether only keys that expire can match.
-    fn only_expiring(&self) -> bool {
-        self.filter.expires_before.is_some() || self.filter.expires_within.is_some()
-    }
+    };
+    Ok(Compiled::new(filter, project))
 }
 
 /// What the records of one snapshot are shown with.
@@ -341,24 +164,9 @@ impl<'a> View<'a> {
         Ok(self.projects.get(&id))
     }
 
-    fn used(&self, id: KeyId, generation: u32) -> Result<SecretUse, StoreError> {
-        Ok(self
-            .store
-            .secret_use((id, generation), self.reader.usage(id, generation)?))
-    }
-
-    /// The use of both secrets together.
-    fn last_use(&self, id: KeyId, record: &KeyRecord) -> Result<SecretUse, StoreError> {
-        let current = self.used(id, record.current.generation)?;
-        // As the key is shown: an old secret whose grace has ended is no part of it.
-        let Some(previous) = record.running_grace(self.now) else {
-            return Ok(current);
-        };
-        let old = self.used(id, previous.slot.generation)?;
-        Ok(SecretUse {
-            last_used_at: current.last_used_at.max(old.last_used_at),
-            uses: current.uses.saturating_add(old.uses),
-        })
+    fn uses(&self, id: KeyId, record: &KeyRecord) -> Result<Uses, StoreError> {
+        let written = |generation| self.reader.usage(id, generation);
+        self.store.uses(id, record, written)
     }
 
     fn matches(
@@ -367,34 +175,31 @@ impl<'a> View<'a> {
         id: KeyId,
         record: &KeyRecord,
     ) -> Result<bool, StoreError> {
-        let last = if compiled.asks_for_use() {
-            self.last_use(id, record)?
-        } else {
-            SecretUse::default()
-        };
         let now = self.now;
         let state = effective_state(record, self.project(record)?, now);
-        Ok(compiled.matches(record, state, now, last))
+        if !compiled.matches(record, state, now) {
+            return Ok(false);
+        }
+        Ok(!compiled.asks_for_use()
+            || compiled.matches_use(id, record, self.uses(id, record)?.all()))
     }
 
     fn info(&mut self, id: KeyId, record: KeyRecord) -> Result<KeyInfo, StoreError> {
-        let used = uses(&record, |generation| self.used(id, generation))?;
+        let uses = self.uses(id, &record)?;
         let (now, store) = (self.now, self.store);
         let project = self.project(&record)?;
-        Ok(KeyInfo::of(id, record, project, store.prefix(), used, now))
+        Ok(KeyInfo::of(id, record, project, store.prefix(), uses, now))
     }
 }
 
-/// The use of a key's current secret, and of its old one.
-pub(crate) fn uses(
-    record: &KeyRecord,
-    used: impl Fn(u32) -> Result<SecretUse, StoreError>,
-) -> Result<[SecretUse; 2], StoreError> {
-    let old = match &record.previous {
-        Some(previous) => used(previous.slot.generation)?,
-        None => SecretUse::default(),
-    };
-    Ok([used(record.current.generation)?, old])
+fn told(usage: Usage) -> SecretUse {
+    if usage.uses == 0 {
+        return SecretUse::default();
+    }
+    SecretUse {
+        last_used_at: Some(Timestamp::from_unix(usage.last_used)),
+        uses: usage.uses,
+    }
 }
 
 /// The keys of one snapshot's batch, and where the next batch goes on.
@@ -414,16 +219,29 @@ impl Store {
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
     }
 
-    /// A secret's use: what is written of it, and what this process has not written yet.
-    pub(crate) fn secret_use(&self, secret: SecretId, written: Usage) -> SecretUse {
-        let both = written.merged(self.inner.marks.of(secret));
-        if both.uses == 0 {
-            return SecretUse::default();
-        }
-        SecretUse {
-            last_used_at: Some(Timestamp::from_unix(both.last_used)),
-            uses: both.uses,
-        }
+    /// The use of a key's secrets: what is written of it, and what this process has not written
+    /// yet.
+    pub(crate) fn uses(
+        &self,
+        id: KeyId,
+        record: &KeyRecord,
+        written: impl Fn(u32) -> Result<Usage, StoreError>,
+    ) -> Result<Uses, StoreError> {
+        let of = |generation| -> Result<SecretUse, StoreError> {
+            let noted = self.inner.marks.of((id, generation));
+            Ok(told(written(generation)?.merged(noted)))
+        };
+        let current = record.current.generation;
+        let previous = record.previous.as_ref().map(|old| old.slot.generation);
+        let earlier = self
+            .inner
+            .marks
+            .of_generations(id, |noted| noted < current && Some(noted) != previous);
+        Ok(Uses {
+            current: of(current)?,
+            previous: previous.map_or(Ok(SecretUse::default()), of)?,
+            earlier: told(written(EARLIER)?.merged(earlier)),
+        })
     }
 
     pub(crate) fn info_in(&self, reader: &Reader<'_>, id: KeyId) -> Result<Option<KeyInfo>, Error> {
@@ -482,6 +300,9 @@ impl Store {
 
     /// A page of the keys that a filter means.
     ///
+    /// A page by name costs a look at every key that the filter leaves, and all pages together so
+    /// many times as there are pages: for all of them use [`keys`](Self::keys).
+    ///
     /// Keys that are created, changed or pruned between two pages neither repeat nor hide others:
     /// a page goes on from a place in the order, not from a count.
     ///
@@ -522,40 +343,26 @@ impl Store {
         }
     }
 
-    /// Every key that a filter means, page by page; no read stays open between them.
+    /// Every key that a filter means; no read stays open between two of them. As between two
+    /// pages, what is created, changed or pruned meanwhile neither repeats nor hides another key.
+    ///
+    /// By name, all keys are looked at first: their names are held while they are sorted, and
+    /// their ids, 16 bytes each, until the end. A key that is renamed meanwhile keeps its place.
     pub fn keys<'a>(
         &'a self,
         filter: &'a Filter,
         order: Order,
     ) -> impl Iterator<Item = Result<KeyInfo, Error>> + 'a {
-        let mut page = PageRequest {
-            order,
-            limit: limits::PAGE_KEYS,
-            ..PageRequest::default()
-        };
-        let mut ready = Vec::new().into_iter();
-        let mut done = false;
-        std::iter::from_fn(move || {
-            loop {
-                if let Some(key) = ready.next() {
-                    return Some(Ok(key));
-                }
-                if done {
-                    return None;
-                }
-                match self.list(filter, &page) {
-                    Ok(next) => {
-                        done = next.cursor.is_none();
-                        page.cursor = next.cursor;
-                        ready = next.keys.into_iter();
-                    }
-                    Err(error) => {
-                        done = true;
-                        return Some(Err(error));
-                    }
-                }
-            }
-        })
+        Keys::new(self, filter, order, false)
+    }
+
+    /// The same, the last first.
+    pub fn keys_reversed<'a>(
+        &'a self,
+        filter: &'a Filter,
+        order: Order,
+    ) -> impl Iterator<Item = Result<KeyInfo, Error>> + 'a {
+        Keys::new(self, filter, order, true)
     }
 
     /// How many keys a filter means. Scans them.
@@ -563,8 +370,12 @@ impl Store {
     /// # Errors
     /// As [`Store::list`].
     pub fn count(&self, filter: &Filter) -> Result<u64, Error> {
-        self.keys(filter, Order::Created)
-            .try_fold(0, |count, key| key.map(|_| count + 1))
+        let mut count = 0;
+        self.each_meant(filter, |_, _, _| {
+            count += 1;
+            Ok(())
+        })?;
+        Ok(count)
     }
 
     /// The keys that a filter means that were used the longest ago, those never used first. A
@@ -631,7 +442,7 @@ impl Store {
         after: Option<&Place>,
         most: usize,
     ) -> Result<Batch, Error> {
-        let compiled = filter.compile(reader)?;
+        let compiled = compile(filter, reader)?;
         let mut view = View::new(self, reader)?;
         let candidates = candidates(reader, &compiled, page, after, view.now)?;
         let (mut keys, mut next) = (Vec::new(), candidates.next);
@@ -652,6 +463,67 @@ impl Store {
         Ok(Batch { keys, next })
     }
 
+    /// Looks at every key that a filter means, by creation, a batch in each snapshot.
+    fn each_meant(
+        &self,
+        filter: &Filter,
+        mut each: impl FnMut(&mut View<'_>, KeyId, KeyRecord) -> Result<(), StoreError>,
+    ) -> Result<(), Error> {
+        filter.check()?;
+        let page = PageRequest::default();
+        let mut after = None;
+        loop {
+            let _uses = self.inner.marks.seeing();
+            let next = self.read(|reader| {
+                let compiled = compile(filter, reader)?;
+                let mut view = View::new(self, reader)?;
+                let batch = candidates(reader, &compiled, &page, after.as_ref(), view.now)?;
+                for (id, record) in batch.keys {
+                    if view.matches(&compiled, id, &record)? {
+                        each(&mut view, id, record)?;
+                    }
+                }
+                Ok::<_, Error>(batch.next)
+            })?;
+            match next {
+                None => return Ok(()),
+                next => after = next,
+            }
+        }
+    }
+
+    /// The ids of all keys that a filter means, in the order of their names.
+    fn ids_by_name(&self, filter: &Filter, reverse: bool) -> Result<Vec<KeyId>, Error> {
+        let mut names = Vec::new();
+        self.each_meant(filter, |_, id, record| {
+            names.push((record.name.into_boxed_str(), id));
+            Ok(())
+        })?;
+        names.sort_unstable();
+        if reverse {
+            names.reverse();
+        }
+        Ok(names.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Those of the keys that are there still, and that a filter means still.
+    fn those_meant(&self, filter: &Filter, ids: &[KeyId]) -> Result<Vec<KeyInfo>, Error> {
+        let _uses = self.inner.marks.seeing();
+        self.read(|reader| {
+            let compiled = compile(filter, reader)?;
+            let mut view = View::new(self, reader)?;
+            let mut keys = Vec::with_capacity(ids.len());
+            for id in ids {
+                if let Some(record) = reader.key(*id)?
+                    && view.matches(&compiled, *id, &record)?
+                {
+                    keys.push(view.info(*id, record)?);
+                }
+            }
+            Ok(keys)
+        })
+    }
+
     /// A page in the order of names: every candidate is looked at, and the best are kept.
     fn list_by_name(
         &self,
@@ -660,39 +532,35 @@ impl Store {
         asked: [u8; 16],
         after: Option<&Place>,
     ) -> Result<Page, Error> {
-        let scan = PageRequest {
-            order: Order::Created,
-            ..PageRequest::default()
-        };
         let mut kept: BTreeMap<Place, KeyInfo> = BTreeMap::new();
-        let (mut at, mut more) = (None, false);
-        loop {
-            let batch = self.read_batch(filter, &scan, at.as_ref(), usize::MAX)?;
-            for (place, key) in batch.keys {
-                let place = Place::Name(key.name.clone(), place.id());
-                let ahead = match (after, page.reverse) {
-                    (None, _) => true,
-                    (Some(after), false) => place > *after,
-                    (Some(after), true) => place < *after,
+        let mut more = false;
+        let beyond = |place: &Place, other: &Place| {
+            if page.reverse {
+                place < other
+            } else {
+                place > other
+            }
+        };
+        self.each_meant(filter, |view, id, record| {
+            let place = Place::of(Order::Name, id, &record);
+            if after.is_some_and(|after| !beyond(&place, after)) {
+                return Ok(());
+            }
+            if kept.len() == page.limit {
+                more = true;
+                let worst = if page.reverse {
+                    kept.first_entry()
+                } else {
+                    kept.last_entry()
                 };
-                if !ahead {
-                    continue;
-                }
-                kept.insert(place, key);
-                if kept.len() > page.limit {
-                    more = true;
-                    if page.reverse {
-                        kept.pop_first()
-                    } else {
-                        kept.pop_last()
-                    };
+                match worst {
+                    Some(worst) if beyond(worst.key(), &place) => drop(worst.remove()),
+                    _ => return Ok(()),
                 }
             }
-            match batch.next {
-                None => break,
-                next => at = next,
-            }
-        }
+            kept.insert(place, view.info(id, record)?);
+            Ok(())
+        })?;
         let last = if page.reverse {
             kept.first_key_value()
         } else {
@@ -740,6 +608,89 @@ impl Store {
             Ok(cursor.after)
         } else {
             Err(Misuse::InvalidCursor)
+        }
+    }
+}
+
+/// Every key of a listing, a page at a time.
+struct Keys<'a> {
+    store: &'a Store,
+    filter: &'a Filter,
+    ready: std::vec::IntoIter<KeyInfo>,
+    rest: Rest,
+}
+
+/// What follows the keys that are ready.
+enum Rest {
+    Page(PageRequest),
+    /// All of them by name, the last first or not.
+    Sorted(bool),
+    Ids(std::vec::IntoIter<KeyId>),
+    Nothing,
+}
+
+impl<'a> Keys<'a> {
+    fn new(store: &'a Store, filter: &'a Filter, order: Order, reverse: bool) -> Self {
+        let rest = match order {
+            // Each page by name looks at every key: once is enough.
+            Order::Name => Rest::Sorted(reverse),
+            Order::Created | Order::Expires => Rest::Page(PageRequest {
+                order,
+                reverse,
+                limit: limits::PAGE_KEYS,
+                cursor: None,
+            }),
+        };
+        Keys {
+            store,
+            filter,
+            ready: Vec::new().into_iter(),
+            rest,
+        }
+    }
+
+    /// Makes more keys ready. After an error nothing follows.
+    fn advance(&mut self) -> Result<(), Error> {
+        match std::mem::replace(&mut self.rest, Rest::Nothing) {
+            Rest::Nothing => {}
+            Rest::Page(page) => {
+                let Page { keys, cursor } = self.store.list(self.filter, &page)?;
+                self.ready = keys.into_iter();
+                if cursor.is_some() {
+                    self.rest = Rest::Page(PageRequest { cursor, ..page });
+                }
+            }
+            Rest::Sorted(reverse) => {
+                let ids = self.store.ids_by_name(self.filter, reverse)?;
+                self.rest = Rest::Ids(ids.into_iter());
+            }
+            Rest::Ids(mut ids) => {
+                let batch: Vec<KeyId> = ids.by_ref().take(limits::PAGE_KEYS).collect();
+                if !batch.is_empty() {
+                    let keys = self.store.those_meant(self.filter, &batch)?;
+                    self.ready = keys.into_iter();
+                    self.rest = Rest::Ids(ids);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Iterator for Keys<'_> {
+    type Item = Result<KeyInfo, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(key) = self.ready.next() {
+                return Some(Ok(key));
+            }
+            if matches!(self.rest, Rest::Nothing) {
+                return None;
+            }
+            if let Err(error) = self.advance() {
+                return Some(Err(error));
+            }
         }
     }
 }

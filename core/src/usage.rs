@@ -1,7 +1,7 @@
 //! Last used and use counts: kept in memory per secret, and written in batches. They are
 //! statistics, never a ground for a decision, and a crash can lose what was not written yet.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use crate::disk::schema::Usage;
@@ -21,8 +21,8 @@ pub(crate) struct Marks {
 
 #[derive(Debug, Default)]
 struct Held {
-    waiting: HashMap<SecretId, Usage>,
-    taken: HashMap<SecretId, Usage>,
+    waiting: BTreeMap<SecretId, Usage>,
+    taken: BTreeMap<SecretId, Usage>,
 }
 
 impl Held {
@@ -68,16 +68,22 @@ impl Marks {
         taken.merged(waiting)
     }
 
+    /// What was noted of a key's secrets of some generations and is not known to be written yet.
+    pub(crate) fn of_generations(&self, key: KeyId, which: impl Fn(u32) -> bool) -> Usage {
+        let held = self.lock();
+        let all = [&held.taken, &held.waiting].into_iter().flat_map(|map| {
+            let secrets = map.range((key, 0)..=(key, u32::MAX));
+            secrets.filter(|((_, generation), _)| which(*generation))
+        });
+        all.fold(Usage::default(), |sum, (_, usage)| sum.merged(*usage))
+    }
+
     /// Takes at most so many, in the order of the table, which writes far fewer pages. They are
     /// still seen until [`Marks::written`] or [`Marks::put_back`].
     pub(crate) fn take(&self, most: usize) -> Vec<(SecretId, Usage)> {
         let mut held = self.lock();
-        let some: Vec<SecretId> = held.waiting.keys().take(most).copied().collect();
-        let mut taken: Vec<(SecretId, Usage)> = some
-            .into_iter()
-            .filter_map(|id| Some((id, held.waiting.remove(&id)?)))
-            .collect();
-        taken.sort_unstable_by_key(|(id, _)| *id);
+        let waiting = std::iter::from_fn(|| held.waiting.pop_first());
+        let taken: Vec<(SecretId, Usage)> = waiting.take(most).collect();
         held.taken = taken.iter().copied().collect();
         taken
     }
@@ -117,5 +123,23 @@ mod tests {
         assert_eq!(marks.take(5), [(SECRET, usage(10, 2))]);
         marks.written();
         assert_eq!(marks.of(SECRET), Usage::default());
+    }
+
+    #[test]
+    fn what_was_noted_of_several_generations_of_a_key_is_seen_together() {
+        let marks = Marks::default();
+        let secret = |key: u8, generation| (KeyId::from_bytes([key; 16]), generation);
+        let noted = [(1, 1), (1, 2), (1, 3), (2, 1), (0, 1)];
+        for (at, (key, generation)) in (10..).zip(noted) {
+            marks.note(secret(key, generation), at);
+        }
+        let earlier = |marks: &Marks| marks.of_generations(secret(1, 0).0, |g| g < 3);
+        let both = Usage {
+            last_used: 11,
+            uses: 2,
+        };
+        assert_eq!(earlier(&marks), both);
+        assert_eq!(marks.take(9).len(), 5);
+        assert_eq!(earlier(&marks), both, "seen while it is written");
     }
 }

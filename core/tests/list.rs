@@ -123,8 +123,9 @@ fn means(filter: &Filter, key: &KeyInfo, now: Timestamp) -> bool {
         !filter.never_used || used.is_none(),
         filter
             .unused_since
-            .is_none_or(|t| used.is_none_or(|u| u < t)),
-        !filter.rotation_due || key.rotation_due_at.is_some_and(|due| now >= due),
+            .is_none_or(|t| key.created_at < t && used.is_none_or(|u| u < t)),
+        !filter.rotation_due
+            || key.state != KeyState::Revoked && key.rotation_due_at.is_some_and(|due| now >= due),
     ];
     conditions.into_iter().all(|condition| condition)
 }
@@ -336,6 +337,77 @@ fn keys_that_come_go_and_change_between_pages_hide_and_repeat_no_other() {
 }
 
 #[test]
+fn names_that_change_between_pages_hide_and_repeat_no_other_key() {
+    for reverse in [false, true] {
+        for limit in [1, 2, 5] {
+            let home = Home::new();
+            let ids: Vec<KeyId> = (0..20)
+                .map(|i| home.key(|new| new.name = format!("m{:02}", i * 7 % 20)).0)
+                .collect();
+            let renamed: BTreeSet<KeyId> = ids.iter().copied().step_by(3).collect();
+            let mut left: Vec<KeyId> = renamed.iter().copied().collect();
+            let filter = Filter::default();
+            let request = page(Order::Name, reverse, limit);
+            let keys = walk(&home.store, &filter, request, |number| {
+                // To the front of the order, to its back, and to the middle.
+                if let Some(id) = left.pop() {
+                    let mut update = KeyUpdate::default();
+                    update.name = Some(format!("{}{number}", ["a", "z", "m1"][number % 3]));
+                    home.store.update(id, &update).unwrap();
+                }
+            });
+            let still: Vec<&KeyInfo> = keys.iter().filter(|k| !renamed.contains(&k.id)).collect();
+            let seen: BTreeSet<KeyId> = still.iter().map(|key| key.id).collect();
+            let what = format!("reverse {reverse} by {limit}");
+            assert_eq!(seen.len(), still.len(), "a key was shown twice: {what}");
+            assert_eq!(seen.len(), 20 - renamed.len(), "a key was missed: {what}");
+            let mut sorted = keys.clone();
+            sorted.sort_by(|a, b| compare(Order::Name, a, b));
+            if reverse {
+                sorted.reverse();
+            }
+            assert_eq!(keys, sorted, "the pages are in order: {what}");
+        }
+    }
+}
+
+#[test]
+fn every_key_by_name_comes_once_whatever_is_renamed_meanwhile() {
+    const MANY: usize = 2_100;
+    let home = Home::new();
+    let requests: Vec<NewKey> = (0..MANY)
+        .map(|i| NewKey::new(format!("m{:04}", i * 7_919 % MANY)))
+        .collect();
+    assert!(home.store.create_many(&requests).stopped.is_none());
+    let filter = Filter::default();
+    let (mut seen, mut pruned) = (Vec::new(), 0);
+    for key in home.store.keys(&filter, Order::Name) {
+        let key = key.unwrap();
+        if seen.len() == 10 {
+            let last = home
+                .store
+                .list(&filter, &page(Order::Name, true, 2))
+                .unwrap();
+            let mut update = KeyUpdate::default();
+            update.name = Some("a".into());
+            home.store.update(last.keys[0].id, &update).unwrap();
+            update.name = Some("z".into());
+            home.store.update(key.id, &update).unwrap();
+            home.store
+                .revoke(last.keys[1].id, &Revoke::default())
+                .unwrap();
+            home.clock.advance(1);
+            let mut prune = Prune::default();
+            prune.revoked_before = Some(home.clock.now());
+            pruned = home.store.prune(&prune).unwrap().keys;
+        }
+        seen.push(key.id);
+    }
+    let unique: BTreeSet<KeyId> = seen.iter().copied().collect();
+    assert_eq!((pruned, seen.len(), unique.len()), (1, MANY - 1, MANY - 1));
+}
+
+#[test]
 fn time_that_passes_between_pages_hides_no_key_that_expires_later() {
     for reverse in [false, true] {
         let home = Home::new();
@@ -519,11 +591,15 @@ fn more_keys_than_are_looked_at_at_once_are_listed_in_every_order() {
                     .filter(|key| means(filter, key, home.clock.now()))
                     .map(|key| key.id);
                 let listed: Vec<KeyId> = listed.iter().map(|key| key.id).collect();
-                assert_eq!(
-                    listed,
-                    expected.collect::<Vec<_>>(),
-                    "{order:?} {reverse} {filter:?}"
-                );
+                let expected: Vec<KeyId> = expected.collect();
+                assert_eq!(listed, expected, "{order:?} {reverse} {filter:?}");
+                let id = |key: Result<KeyInfo, _>| key.map(|key: KeyInfo| key.id);
+                let unpaged: Result<Vec<KeyId>, keyfob::Error> = if reverse {
+                    home.store.keys_reversed(filter, order).map(id).collect()
+                } else {
+                    home.store.keys(filter, order).map(id).collect()
+                };
+                assert_eq!(unpaged.unwrap(), expected, "{order:?} {reverse} {filter:?}");
             }
         }
     }
@@ -555,6 +631,140 @@ fn the_least_recently_used_come_first_and_those_never_used_before_them() {
         .store
         .least_recently_used(&Filter::default(), keyfob::limits::BATCH + 1);
     assert_eq!(code_of(&too_many), Code::LIMIT_EXCEEDED);
+}
+
+#[test]
+fn by_creation_an_imported_key_stands_where_it_was_imported() {
+    let home = Home::new();
+    let (first, _) = home.key(|_| {});
+    home.clock.advance(1);
+    let imported = issued_long_ago(&home);
+    home.clock.advance(1);
+    let (last, _) = home.key(|_| {});
+    let filter = Filter::default();
+    let keys = home.store.keys_reversed(&filter, Order::Created);
+    let ids: Vec<KeyId> = keys.map(|key| key.unwrap().id).collect();
+    assert_eq!(ids, [last, imported, first]);
+    assert!(home.store.get(imported).unwrap().created_at < at(-1));
+}
+
+fn issued_long_ago(home: &Home) -> KeyId {
+    let line =
+        r#"{"hash":"m2tYd0u8J5z1qgXr7n0eWcVbA4kLhPoT3iSfQyEuNjE=","createdAt":1000000000000}"#;
+    let imported = home.store.import(
+        keyfob::ForeignFormat::Unkey,
+        &[line],
+        &keyfob::ImportDefaults::default(),
+    );
+    *imported.unwrap().results[0].as_ref().unwrap()
+}
+
+fn unused_since(time: Timestamp) -> Filter {
+    let mut filter = Filter::default();
+    filter.unused_since = Some(time);
+    filter
+}
+
+#[test]
+fn a_key_is_unused_since_a_time_only_if_it_was_there_before() {
+    let home = Home::new();
+    let (old, token) = home.key(|_| {});
+    home.clock.advance(100);
+    home.key(|new| new.name = "new".into());
+    let found = |time: i64| -> Vec<KeyId> {
+        let filter = unused_since(at(time));
+        let keys = home.store.keys(&filter, Order::Created);
+        keys.map(|key| key.unwrap().id).collect()
+    };
+    assert_eq!(found(0), []);
+    assert_eq!(found(1), [old]);
+    assert_eq!(found(100), [old], "the new one was made at that time");
+    assert_eq!(found(101).len(), 2);
+    assert_eq!(verify(&home.store, token.expose(), &plain()), Code::OK);
+    assert_eq!(found(100), [], "used at that time");
+    assert_eq!(found(101).len(), 2);
+}
+
+#[test]
+fn an_imported_key_was_not_there_before_its_import() {
+    let home = Home::new();
+    let id = issued_long_ago(&home);
+    assert!(home.store.get(id).unwrap().created_at < at(-1));
+    assert_eq!(home.store.count(&unused_since(at(0))).unwrap(), 0);
+    assert_eq!(home.store.count(&unused_since(at(1))).unwrap(), 1);
+}
+
+#[test]
+fn no_rotation_makes_a_used_key_look_unused() {
+    for flushed in [false, true] {
+        for grace in [0, 10] {
+            let mut home = Home::new();
+            let (id, token) = home.key(|_| {});
+            home.clock.advance(50);
+            for _ in 0..3 {
+                assert_eq!(verify(&home.store, token.expose(), &plain()), Code::OK);
+            }
+            if flushed {
+                home.store.flush().unwrap();
+            }
+            let what = format!("grace {grace}, flushed {flushed}");
+            let hold = |home: &Home, when: &str| {
+                let key = home.store.get(id).unwrap();
+                assert_eq!(key.last_used_at(), Some(at(50)), "{when}: {what}");
+                assert_eq!(key.all_uses().uses, 3, "{when}: {what}");
+                let mut never = Filter::default();
+                never.never_used = true;
+                let count = |filter: &Filter| home.store.count(filter).unwrap();
+                assert_eq!(count(&never), 0, "{when}: {what}");
+                assert_eq!(count(&unused_since(at(50))), 0, "{when}: {what}");
+                assert_eq!(count(&unused_since(at(51))), 1, "{when}: {what}");
+            };
+            for times in 0..3 {
+                home.store.rotate(id, &Rotate::with_grace(grace)).unwrap();
+                hold(&home, &format!("rotated {times}"));
+                home.clock.advance(20);
+                hold(&home, &format!("its grace over {times}"));
+            }
+            home.store.rotate(id, &Rotate::with_grace(100)).unwrap();
+            home.store.finish_rotation(id).unwrap();
+            hold(&home, "finished");
+            home.reopen();
+            hold(&home, "reopened");
+            home.store.revoke(id, &Revoke::default()).unwrap();
+            hold(&home, "revoked");
+        }
+    }
+}
+
+#[test]
+fn a_revoked_key_has_no_old_secret_and_is_due_for_nothing() {
+    let home = Home::new();
+    let due = |home: &Home| {
+        let mut filter = Filter::default();
+        filter.rotation_due = true;
+        home.store.count(&filter).unwrap()
+    };
+    let make = |project: Option<&str>| {
+        let (id, _) = home.key(|new| {
+            new.rotation_due_after = Some(10);
+            new.project = project.map(str::to_owned);
+        });
+        home.store.rotate(id, &Rotate::with_grace(1_000)).unwrap();
+        id
+    };
+    home.project("shop", &[], None);
+    let keys = [make(None), make(Some("shop"))];
+    home.clock.advance(10);
+    assert_eq!(due(&home), 2);
+    home.store.revoke(keys[0], &Revoke::default()).unwrap();
+    home.store.delete_project("shop").unwrap();
+    for id in keys {
+        let key = home.store.get(id).unwrap();
+        assert_eq!(key.state, KeyState::Revoked);
+        assert_eq!(key.state_by_project, key.project.is_some());
+        assert!(key.old_secret.is_none() && key.rotation_due_at.is_none());
+    }
+    assert_eq!(due(&home), 0);
 }
 
 #[test]

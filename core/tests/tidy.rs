@@ -32,6 +32,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "decision",
             "event",
+            "filter",
             "foreign",
             "foreign_row",
             "key",

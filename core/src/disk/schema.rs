@@ -16,7 +16,7 @@
 //! | `events` | sequence (u64) | version, generation, hash (32), record | every change |
 //! | `requests` | hash of actor and request id (32) | [`RequestRow`] | create and rotate with a request id |
 //! | `requests_by_time` | time (8, sortable), the same hash (32) | nothing | with `requests` |
-//! | `usage` | key id (16), generation of the secret (4) | last used (8), uses (8), little-endian | the flush |
+//! | `usage` | key id (16), generation of the secret (4), 0 for all that are gone | last used (8), uses (8), little-endian | the flush, rotations |
 //!
 //! A *sealed* value is a version byte, a generation byte, a tag of 16 bytes and the record in
 //! postcard. The tag is over the table's number, the row's key and all the rest
@@ -205,6 +205,10 @@ pub(crate) fn request_time_index(at: Timestamp, request: &[u8; 32]) -> [u8; 40] 
     out[8..].copy_from_slice(request);
     out
 }
+
+/// The generation that stands for all secrets that a key no longer has: a rotation adds the use of
+/// the secret that it drops to this row.
+pub(crate) const EARLIER: u32 = 0;
 
 pub(crate) fn usage_key(key: &[u8; 16], generation: u32) -> [u8; 20] {
     let mut out = [0; 20];

@@ -11,10 +11,10 @@ use crate::disk::codec::{
 };
 use crate::disk::read::{digest_of, key_of, project_meant, project_named, project_of, state_of};
 use crate::disk::schema::{
-    DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
-    KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
-    REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE, Usage, expiry_index,
-    owner_index, project_index, request_time_index, sortable, usage_key,
+    DIGESTS, DigestRow, EARLIER, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY,
+    KEYS_BY_OWNER, KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES,
+    PROJECTS, REQUESTS, REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE,
+    Usage, expiry_index, owner_index, project_index, request_time_index, sortable, usage_key,
 };
 use crate::disk::{storage_error, table_error};
 use crate::error::StoreError;
@@ -300,10 +300,14 @@ impl<'t> Writer<'t> {
         }
         for generation in generations(before) {
             if !generations(after).any(|kept| kept == generation) {
-                self.usage
-                    .remove(&usage_key(key, generation))
-                    .map_err(storage_error)?;
+                let gone = self.take_usage(id, generation)?;
+                if after.is_some() {
+                    self.merge_usage(id, EARLIER, gone)?;
+                }
             }
+        }
+        if after.is_none() {
+            self.take_usage(id, EARLIER)?;
         }
         Ok(())
     }
@@ -503,7 +507,8 @@ impl<'t> Writer<'t> {
         Ok(())
     }
 
-    /// Merges a secret's use into its row, where the key is still there and has the secret.
+    /// Merges a secret's use into its row, where the key is still there; what a secret was used
+    /// that the key no longer has goes to the row of the earlier ones.
     pub(crate) fn add_usage(
         &mut self,
         id: KeyId,
@@ -513,25 +518,33 @@ impl<'t> Writer<'t> {
         let Some(record) = self.key(id)? else {
             return Ok(());
         };
-        if !generations(Some(&record)).any(|kept| kept == generation) {
-            return Ok(());
+        if generations(Some(&record)).any(|kept| kept == generation) {
+            self.merge_usage(id, generation, usage)
+        } else if generation < record.current.generation {
+            self.merge_usage(id, EARLIER, usage)
+        } else {
+            Ok(())
         }
-        self.merge_usage(id, generation, usage)
     }
 
-    /// Merges a use without asking for the key.
-    pub(crate) fn merge_usage(
-        &mut self,
-        id: KeyId,
-        generation: u32,
-        usage: Usage,
-    ) -> Result<(), StoreError> {
+    fn merge_usage(&mut self, id: KeyId, generation: u32, usage: Usage) -> Result<(), StoreError> {
+        if usage.uses == 0 {
+            return Ok(());
+        }
         let key = usage_key(id.as_bytes(), generation);
         let before = self.usage(id, generation)?;
         self.usage
             .insert(&key, &before.merged(usage).to_bytes())
             .map_err(storage_error)?;
         Ok(())
+    }
+
+    fn take_usage(&mut self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
+        let row = self
+            .usage
+            .remove(&usage_key(id.as_bytes(), generation))
+            .map_err(storage_error)?;
+        Ok(row.map_or_else(Usage::default, |row| Usage::from_bytes(row.value())))
     }
 
     /// Moves the mark of the latest time forward; it never goes back but by a reset.
