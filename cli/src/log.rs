@@ -210,7 +210,11 @@ fn details(kind: &EventKind) -> String {
             backup_sequence,
             keys,
         } => {
-            format!("  {keys} keys, backup at {backup_sequence}, store was at {sequence_before}")
+            let before = match sequence_before {
+                Some(before) => format!("store was at {before}"),
+                None => "what the store was at could not be read".to_owned(),
+            };
+            format!("  {keys} keys, backup at {backup_sequence}, {before}")
         }
         EventKind::KeyRestored { disabled: true } => "  disabled".to_owned(),
         _ => String::new(),

@@ -162,8 +162,9 @@ pub enum EventKind {
     },
     /// A backup was restored into the store.
     Restored {
-        /// The store's sequence before, from which the chain goes on.
-        sequence_before: u64,
+        /// The store's sequence before, from which the chain goes on; none where there was nothing
+        /// to read, and the chain is the backup's.
+        sequence_before: Option<u64>,
         /// The sequence of the backup.
         backup_sequence: u64,
         /// How many keys were brought in.

@@ -284,6 +284,6 @@ pub(crate) fn verify_chain(
 fn follows_a_restore(sequence: u64, row: &[u8]) -> Result<bool, StoreError> {
     let (event, _) = decode_event(row)?;
     Ok(
-        matches!(event.kind, EventKind::Restored { sequence_before, .. } if sequence_before == sequence),
+        matches!(event.kind, EventKind::Restored { sequence_before, .. } if sequence_before == Some(sequence)),
     )
 }
