@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyfob::{KeyId, Restore};
+use keyfob::{KeyId, KeyInfo, Restore};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
@@ -53,7 +53,8 @@ fn key_id(text: &str) -> Result<KeyId, String> {
 pub(crate) struct RestoreArgs {
     /// The backup
     file: PathBuf,
-    /// Bring every key in disabled, to be enabled one by one
+    /// Disable every key that comes in, to be enabled one by one; keys that are there stay as they
+    /// are
     #[arg(long)]
     disable_all: bool,
     /// A key to bring back although it was pruned since; repeat it for more
@@ -63,6 +64,9 @@ pub(crate) struct RestoreArgs {
     /// says that nobody altered it
     #[arg(long)]
     trust_backup: bool,
+    /// Take the place of a file that does not begin as a store does; it is kept beside
+    #[arg(long)]
+    replace_other_file: bool,
     /// Go on without asking
     #[arg(long)]
     yes: bool,
@@ -79,12 +83,17 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
     restore.disable_all = args.disable_all;
     restore.named.clone_from(&args.keys);
     restore.trust_unkeyed = args.trust_backup;
+    restore.replace_other_file = args.replace_other_file;
     let restored = finishing(|| options.restore(&path, &args.file, &restore))?;
     if session.screen.json {
         session.screen.document(&json!({
             "keys": restored.keys,
             "projects": restored.projects,
             "sequence": restored.sequence,
+            "common_sequence": restored.common_sequence,
+            "kept_away": restored.kept_away,
+            "conflicts": restored.conflicts.iter().map(KeyView::from).collect::<Vec<_>>(),
+            "project_conflicts": restored.project_conflicts,
             "uncertain": restored.uncertain.iter().map(KeyView::from).collect::<Vec<_>>(),
             "set_aside": restored.set_aside.as_ref().map(|path| path.to_string_lossy()),
         }))?;
@@ -101,31 +110,57 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
             .screen
             .note(format!("what could not be read is at {}", aside.display()));
     }
-    if !restored.uncertain.is_empty() {
-        session.screen.note(
-            "there was nothing to read, so that what happened to these keys after the backup is \
-             not known; any of them may have been revoked since:",
-        );
-        let columns = [
-            Column::Whole("ID"),
-            Column::Breaks("NAME"),
-            Column::Whole("HINT"),
-            Column::Whole("STATE"),
-        ];
-        table::print(
-            session.screen,
-            &columns,
-            restored.uncertain.iter().map(|key| {
-                vec![
-                    key.id.to_string(),
-                    key.name.clone(),
-                    key.hint.clone(),
-                    key.state.name().to_owned(),
-                ]
-            }),
-        );
+    if restored.kept_away > 0 {
+        session.screen.note(format!(
+            "{} of the backup stay away, because they were removed here; `--key ID` brings back one \
+             that was not revoked",
+            crate::selection::counted(restored.kept_away)
+        ));
     }
+    for project in &restored.project_conflicts {
+        session.screen.note(format!(
+            "project {project} was changed both here and in the backup; look at it and enable it"
+        ));
+    }
+    keys(
+        session,
+        "these keys were changed both here and in the backup; they are disabled, or revoked where \
+         either says so. Look at each and enable it:",
+        &restored.conflicts,
+    );
+    keys(
+        session,
+        "there was nothing to read, so that what happened to these keys after the backup is not \
+         known; any of them may have been revoked since:",
+        &restored.uncertain,
+    );
     Ok(Exit::Done)
+}
+
+/// A list of keys under the sentence that says what is the matter with them.
+fn keys(session: &mut Session<'_, '_>, what: &str, keys: &[KeyInfo]) {
+    if keys.is_empty() {
+        return;
+    }
+    session.screen.note(what);
+    let columns = [
+        Column::Whole("ID"),
+        Column::Breaks("NAME"),
+        Column::Whole("HINT"),
+        Column::Whole("STATE"),
+    ];
+    table::print(
+        session.screen,
+        &columns,
+        keys.iter().map(|key| {
+            vec![
+                key.id.to_string(),
+                key.name.clone(),
+                key.hint.clone(),
+                key.state.name().to_owned(),
+            ]
+        }),
+    );
 }
 
 pub(crate) fn compact(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {

@@ -155,7 +155,9 @@ fn print(
         _ => String::new(),
     };
     let bound_to = match &event.kind {
-        EventKind::KeyCreated { key, .. } | EventKind::KeyImported { key } => match key.project {
+        EventKind::KeyCreated { key, .. }
+        | EventKind::KeyImported { key }
+        | EventKind::KeyRestored { key, .. } => match key.project {
             Some(id) => Some(names.of(store, id)?.unwrap_or_else(|| id.to_string())),
             None => None,
         },
@@ -342,9 +344,29 @@ fn details(kind: &EventKind, project: Option<&str>) -> Vec<String> {
         } => vec![
             format!("{keys} keys"),
             format!("backup at {backup_sequence}"),
-            format!("store was at {sequence_before}"),
+            match sequence_before {
+                Some(before) => format!("store was at {before}"),
+                None => "what the store was at could not be read".to_owned(),
+            },
         ],
-        EventKind::KeyRestored { disabled: true } => vec!["disabled".to_owned()],
+        EventKind::KeyRestored { key, disabled } => {
+            let mut out = terms(key, project);
+            out.extend(disabled.then(|| "disabled".to_owned()));
+            out
+        }
+        EventKind::ProjectRestored {
+            scopes: set,
+            owner: name,
+            enabled,
+            deleted,
+            ..
+        } => {
+            let mut out = vec![scopes(set)];
+            out.extend(name.as_ref().map(|name| owner(Some(name))));
+            out.extend((!enabled).then(|| "disabled".to_owned()));
+            out.extend(deleted.then(|| "deleted".to_owned()));
+            out
+        }
         _ => Vec::new(),
     }
 }

@@ -117,7 +117,6 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             session.screen.document(&json!({
                 "keys": pruned.keys,
                 "projects": pruned.projects,
-                "tombstones": pruned.tombstones,
                 "events": events,
             }))?;
         }

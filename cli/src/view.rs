@@ -285,7 +285,24 @@ pub(crate) fn details(kind: &EventKind) -> Map<String, Value> {
             "backup_sequence": backup_sequence,
             "keys": keys,
         }),
-        EventKind::KeyRestored { disabled } => json!({ "disabled": disabled }),
+        EventKind::KeyRestored { key, disabled } => {
+            let mut value = terms(key);
+            value["disabled"] = json!(disabled);
+            value
+        }
+        EventKind::ProjectRestored {
+            name,
+            scopes: set,
+            owner,
+            enabled,
+            deleted,
+        } => json!({
+            "name": name,
+            "scopes": scopes(set),
+            "owner": owner,
+            "enabled": enabled,
+            "deleted": deleted,
+        }),
         // The rest have no details; what is yet to come is named, at least.
         _ => json!({}),
     };

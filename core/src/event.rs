@@ -283,8 +283,9 @@ pub enum EventKind {
     },
     /// A backup was restored into the store.
     Restored {
-        /// The store's sequence before, from which the chain goes on.
-        sequence_before: u64,
+        /// The store's sequence before, from which the chain goes on; none where there was nothing
+        /// to read, and the chain is the backup's.
+        sequence_before: Option<u64>,
         /// The sequence of the backup.
         backup_sequence: u64,
         /// How many keys were brought in.
@@ -292,11 +293,24 @@ pub enum EventKind {
     },
     /// A key was brought in by a restore.
     KeyRestored {
+        /// What it has since.
+        key: Box<KeyTerms>,
         /// Whether it was brought in disabled.
         disabled: bool,
     },
-    /// A project was brought in by a restore.
-    ProjectRestored,
+    /// A project was brought in by a restore, or taken away because the backup knows it to be.
+    ProjectRestored {
+        /// Its name.
+        name: String,
+        /// What its tokens may hold at most since.
+        scopes: ScopeSet,
+        /// Whom it belongs to since.
+        owner: Option<String>,
+        /// Whether it is enabled since.
+        enabled: bool,
+        /// Whether it is deleted since.
+        deleted: bool,
+    },
 }
 
 impl EventKind {
@@ -327,7 +341,7 @@ impl EventKind {
             EventKind::LogPruned { .. } => "log_pruned",
             EventKind::Restored { .. } => "restored",
             EventKind::KeyRestored { .. } => "key_restored",
-            EventKind::ProjectRestored => "project_restored",
+            EventKind::ProjectRestored { .. } => "project_restored",
         }
     }
 
@@ -339,7 +353,8 @@ impl EventKind {
             | EventKind::ProjectDisabled { name }
             | EventKind::ProjectEnabled { name }
             | EventKind::ProjectDeleted { name }
-            | EventKind::ProjectPruned { name } => Some(name),
+            | EventKind::ProjectPruned { name }
+            | EventKind::ProjectRestored { name, .. } => Some(name),
             _ => None,
         }
     }

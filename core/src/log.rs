@@ -281,7 +281,10 @@ fn project_of(
     }
     let mut at = event.clone();
     loop {
-        if let EventKind::KeyCreated { key, .. } | EventKind::KeyImported { key } = at.kind {
+        if let EventKind::KeyCreated { key, .. }
+        | EventKind::KeyImported { key }
+        | EventKind::KeyRestored { key, .. } = at.kind
+        {
             return Ok(key.project);
         }
         if at.previous >= at.sequence {
@@ -382,6 +385,6 @@ pub(crate) fn verify_chain(
 fn follows_a_restore(sequence: u64, next: u64, row: &[u8]) -> Result<bool, StoreError> {
     let (event, _) = decode_event(next, row)?;
     Ok(
-        matches!(event.kind, EventKind::Restored { sequence_before, .. } if sequence_before == sequence),
+        matches!(event.kind, EventKind::Restored { sequence_before, .. } if sequence_before == Some(sequence)),
     )
 }

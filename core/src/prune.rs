@@ -30,14 +30,12 @@ pub struct Pruned {
     pub keys: u64,
     /// Deleted projects that had no keys any more.
     pub projects: u64,
-    /// Tombstones of keys that have reached their expiry.
-    pub tombstones: u64,
 }
 
 impl Store {
-    /// Removes revoked and expired keys from the listing, deleted projects that have no keys any
-    /// more, and tombstones that no restore can need. Of each revoked key that has not reached its
-    /// expiry a tombstone stays, so that no restore or import brings it back.
+    /// Removes revoked and expired keys from the listing, and deleted projects that have no keys any
+    /// more. Of each revoked key a tombstone stays for good, some 60 bytes, so that no restore or
+    /// import brings it back: a backup may know a later expiry than the key had in the end.
     ///
     /// # Errors
     /// What the store says; what was pruned before it stays pruned.
@@ -77,16 +75,9 @@ impl Store {
                     continue;
                 }
                 writer.apply_key(*id, Some(&before), None, EventKind::KeyPruned)?;
-                if before.revocation.is_some() && !before.is_expired(now) {
+                if before.revocation.is_some() {
                     let sequence = writer.state().sequence;
-                    let expires_at = before.expires_at;
-                    writer.put_tombstone(
-                        *id,
-                        Some(Tombstone {
-                            sequence,
-                            expires_at,
-                        }),
-                    )?;
+                    writer.put_tombstone(*id, Some(Tombstone { sequence }))?;
                 }
                 count += 1;
             }
@@ -119,23 +110,6 @@ impl Store {
                 None => Ok(false),
             })?;
             pruned.projects += u64::from(gone);
-        }
-        let tombstones = all(Sealed::Tombstones)?;
-        for batch in tombstones.chunks(limits::BATCH) {
-            pruned.tombstones += self.change(Room::FromReserve, |writer, now| {
-                let mut count = 0;
-                for key in batch {
-                    let id = KeyId::from_bytes(*key);
-                    let over = writer
-                        .tombstone(id)?
-                        .is_some_and(|t| t.expires_at.is_some_and(|at| now.latest() >= at));
-                    if over {
-                        writer.put_tombstone(id, None)?;
-                        count += 1;
-                    }
-                }
-                Ok(count)
-            })?;
         }
         Ok(())
     }

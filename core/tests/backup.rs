@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use keyfob::{
-    Change, Code, Denied, Error, Expiry, Filter, KeyId, KeyState, LogQuery, NewKey, NewProject,
-    Order, Pepper, Prune, Requirement, Restore, Revoke, ScopeSet, Store, StoreOptions, Timestamp,
-    VerifyError,
+    Change, Code, Denied, Error, EventKind, Expiry, Filter, ForeignFormat, ImportDefaults, KeyId,
+    KeyState, LogQuery, NewKey, NewProject, Order, Pepper, Prune, Requirement, Restore, Revoke,
+    ScopeSet, Store, StoreOptions, Timestamp, VerifyError,
 };
 
 struct Folder(tempfile::TempDir);
@@ -202,7 +202,10 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
     store.revoke(revoked, &Revoke::default()).unwrap();
     backup(&store, &folder.path("b"));
     store.close().unwrap();
-    std::fs::write(folder.path("a"), "no store any more").unwrap();
+    // Cut in the middle, as by a full disk.
+    let whole = std::fs::read(folder.path("a")).unwrap();
+    let cut = &whole[..whole.len() / 2];
+    std::fs::write(folder.path("a"), cut).unwrap();
 
     let restored = options()
         .restore(folder.path("a"), folder.path("b"), &Restore::default())
@@ -215,7 +218,7 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
         .collect();
     assert_eq!(uncertain, ["k"]);
     let aside = restored.set_aside.expect("nothing is lost");
-    assert_eq!(std::fs::read(aside).unwrap(), b"no store any more");
+    assert_eq!(std::fs::read(aside).unwrap(), cut);
     let store = options().open(folder.path("a")).unwrap();
     assert_eq!(denial(&store, &token), None);
     assert_eq!(store.info().unwrap().sequence, restored.sequence);
@@ -229,7 +232,20 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
         .restore(folder.path("a"), folder.path("b"), &disabled)
         .unwrap();
     assert_eq!(restored.set_aside, None);
+    let states: Vec<KeyState> = restored.uncertain.iter().map(|key| key.state).collect();
+    assert_eq!(states, [KeyState::Disabled], "as it is after the restore");
     let store = options().open(folder.path("a")).unwrap();
+    let events = store.log(&LogQuery::default(), 100).unwrap();
+    assert!(
+        events.iter().any(|event| matches!(
+            event.kind,
+            EventKind::Restored {
+                sequence_before: None,
+                ..
+            }
+        )),
+        "the log does not say what the lost file was at"
+    );
     assert_eq!(denial(&store, &token), Some(Denied::Disabled));
     assert_whole(&store);
 }
@@ -246,8 +262,10 @@ fn a_restore_waits_for_nobody_who_has_the_unreadable_file_open() {
         .open(folder.path("a"))
         .unwrap();
     file.write_all_at(b"junk", 0).unwrap();
+    let mut restore = Restore::default();
+    restore.replace_other_file = true;
     let refused = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(folder.path("a"), folder.path("b"), &restore)
         .unwrap_err();
     assert_eq!(refused.code(), Code::LOCKED);
     drop(store);
@@ -602,6 +620,320 @@ fn a_project_that_was_deleted_and_pruned_does_not_come_back() {
     assert!(store.projects().unwrap().is_empty());
     assert_eq!(denial(&store, token.expose()), Some(Denied::NotFound));
     assert_whole(&store);
+}
+
+#[test]
+fn a_file_that_is_no_store_is_replaced_only_where_that_is_asked_for() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, token) = key(&store, "k");
+    backup(&store, &folder.path("b"));
+    store.close().unwrap();
+    let path = folder.path("letter.txt");
+    std::fs::write(&path, "somebody else's only copy of this text").unwrap();
+    std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let mut restore = Restore::default();
+    let refused = options().restore(&path, folder.path("b"), &restore);
+    assert_eq!(refused.unwrap_err().code(), Code::NOT_A_STORE);
+    restore.replace_other_file = true;
+    let restored = options()
+        .restore(&path, folder.path("b"), &restore)
+        .unwrap();
+    let aside = std::fs::read_to_string(restored.set_aside.unwrap()).unwrap();
+    assert_eq!(aside, "somebody else's only copy of this text");
+    let store = options().open(&path).unwrap();
+    assert_eq!(denial(&store, &token), None);
+}
+
+#[test]
+fn a_link_to_a_damaged_store_stays_and_its_target_is_restored() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, token) = key(&store, "k");
+    backup(&store, &folder.path("b"));
+    store.close().unwrap();
+    let whole = std::fs::read(folder.path("a")).unwrap();
+    std::fs::write(folder.path("a"), &whole[..whole.len() / 2]).unwrap();
+    let link = folder.path("link");
+    std::os::unix::fs::symlink(folder.path("a"), &link).unwrap();
+    options()
+        .restore(&link, folder.path("b"), &Restore::default())
+        .unwrap();
+    assert!(link.is_symlink());
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &token), None);
+}
+
+#[test]
+fn a_key_that_was_revoked_and_expired_and_pruned_is_not_brought_back_by_its_name() {
+    let folder = Folder::new();
+    let clock = keyfob::Clock::manual(Timestamp::from_unix(1_800_000_000));
+    let options = || options().clock(clock.clone());
+    let store = options().create(folder.path("a")).unwrap();
+    let (id, token) = key(&store, "never expires, as the backup knows it");
+    backup(&store, &folder.path("b"));
+    let mut update = keyfob::KeyUpdate::default();
+    update.expires = Change::Set(Expiry::In(10));
+    store.update(id, &update).unwrap();
+    store.revoke(id, &Revoke::default()).unwrap();
+    clock.advance(1_000);
+    let mut prune = Prune::default();
+    prune.expired_before = Some(clock.now());
+    assert_eq!(store.prune(&prune).unwrap().keys, 1);
+    store.close().unwrap();
+    let mut named = Restore::default();
+    named.named = vec![id];
+    let refused = options().restore(folder.path("a"), folder.path("b"), &named);
+    assert_eq!(refused.unwrap_err().code(), Code::KEY_IS_REVOKED);
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &token), Some(Denied::NotFound));
+}
+
+#[test]
+fn a_pruned_log_makes_a_restore_no_less_careful() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, kept) = key(&store, "kept");
+    let (renamed, renamed_token) = key(&store, "renamed since");
+    let (gone, gone_token) = key(&store, "gone since");
+    backup(&store, &folder.path("b"));
+    let mut update = keyfob::KeyUpdate::default();
+    update.name = Some("another".into());
+    store.update(renamed, &update).unwrap();
+    store.revoke(gone, &Revoke::default()).unwrap();
+    store.prune_log(store.info().unwrap().sequence - 1).unwrap();
+    store.close().unwrap();
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    assert_eq!(restored.common_sequence, None);
+    assert_eq!((restored.keys, restored.conflicts.len()), (0, 0));
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &kept), None);
+    assert_eq!(denial(&store, &renamed_token), None);
+    assert_eq!(denial(&store, &gone_token), Some(Denied::Revoked));
+    assert_eq!(store.get(renamed).unwrap().name, "another");
+    assert_whole(&store);
+}
+
+#[test]
+fn a_string_that_was_imported_on_both_sides_stays_the_key_that_it_is_here() {
+    const STRING: &str = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf2Sa";
+    let import = |store: &Store, strings: &[&str]| {
+        let defaults = ImportDefaults::default();
+        let imported = store.import(ForeignFormat::Raw, strings, &defaults);
+        imported.unwrap().results.remove(0).unwrap()
+    };
+    for revoked_there in [false, true] {
+        let folder = Folder::new();
+        let store = options().create(folder.path("a")).unwrap();
+        key(&store, "k");
+        store.close().unwrap();
+        std::fs::copy(folder.path("a"), folder.path("there")).unwrap();
+        let there = options().open(folder.path("there")).unwrap();
+        let other = import(&there, &[STRING]);
+        if revoked_there {
+            there.revoke(other, &Revoke::default()).unwrap();
+        }
+        backup(&there, &folder.path("b"));
+        let store = options().open(folder.path("a")).unwrap();
+        let own = import(&store, &[STRING]);
+        store.close().unwrap();
+        let restored = options()
+            .restore(folder.path("a"), folder.path("b"), &Restore::default())
+            .unwrap();
+        assert_eq!((restored.keys, restored.kept_away), (0, 1));
+        let store = options().open(folder.path("a")).unwrap();
+        assert!(store.get(own).is_ok() && store.get(other).is_err());
+        let expected = revoked_there.then_some(Denied::Revoked);
+        assert_eq!(denial(&store, STRING), expected);
+        assert_whole(&store);
+    }
+}
+
+#[test]
+fn a_backup_made_under_a_clock_that_ran_ahead_ends_no_keys() {
+    let folder = Folder::new();
+    let now = Timestamp::from_unix(1_800_000_000);
+    let right = keyfob::Clock::manual(now);
+    let ahead = keyfob::Clock::manual(now.saturating_add(10_000_000));
+    let store = options()
+        .clock(right.clone())
+        .create(folder.path("a"))
+        .unwrap();
+    store.close().unwrap();
+    std::fs::copy(folder.path("a"), folder.path("there")).unwrap();
+    let there = options().clock(ahead).open(folder.path("there")).unwrap();
+    key(&there, "later");
+    backup(&there, &folder.path("b"));
+    options()
+        .clock(right.clone())
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    let store = options().clock(right).open(folder.path("a")).unwrap();
+    assert_eq!(store.info().unwrap().mark, now);
+    assert_eq!(store.count(&Filter::default()).unwrap(), 1);
+}
+
+/// Something that happens to one of a few keys or to the project.
+#[derive(Clone, Debug)]
+enum Happening {
+    Revoke(usize),
+    Disable(usize),
+    Enable(usize),
+    Rotate(usize),
+    Narrow(usize),
+    Rename(usize),
+    Create,
+    Prune,
+    DisableProject,
+    EnableProject,
+    NarrowProject,
+    DeleteProject,
+    PruneLog,
+}
+
+fn happenings() -> impl proptest::strategy::Strategy<Value = Vec<Happening>> {
+    use proptest::prelude::*;
+    let one = prop_oneof![
+        (0..4usize).prop_map(Happening::Revoke),
+        (0..4usize).prop_map(Happening::Disable),
+        (0..4usize).prop_map(Happening::Enable),
+        (0..4usize).prop_map(Happening::Rotate),
+        (0..4usize).prop_map(Happening::Narrow),
+        (0..4usize).prop_map(Happening::Rename),
+        Just(Happening::Create),
+        Just(Happening::Prune),
+        Just(Happening::DisableProject),
+        Just(Happening::EnableProject),
+        Just(Happening::NarrowProject),
+        Just(Happening::DeleteProject),
+        Just(Happening::PruneLog),
+    ];
+    proptest::collection::vec(one, 0..8)
+}
+
+/// Lets it happen; what is refused, because the key is revoked or gone, does not.
+fn happen(store: &Store, keys: &[KeyId], what: &[Happening]) -> Vec<String> {
+    let mut tokens = Vec::new();
+    let narrow = ScopeSet::parse(["a:other"]).unwrap();
+    for one in what {
+        match one {
+            Happening::Revoke(at) => drop(store.revoke(keys[*at], &Revoke::default())),
+            Happening::Disable(at) => drop(store.disable(keys[*at])),
+            Happening::Enable(at) => drop(store.enable(keys[*at])),
+            Happening::Rotate(at) => {
+                if let Ok(rotated) = store.rotate(keys[*at], &keyfob::Rotate::default()) {
+                    tokens.extend(rotated.token.map(|token| token.expose().to_owned()));
+                }
+            }
+            Happening::Narrow(at) => {
+                let mut update = keyfob::KeyUpdate::default();
+                update.scopes = Change::Set(narrow.clone());
+                drop(store.update(keys[*at], &update));
+            }
+            Happening::Rename(at) => {
+                let mut update = keyfob::KeyUpdate::default();
+                update.name = Some("renamed".into());
+                drop(store.update(keys[*at], &update));
+            }
+            Happening::Create => tokens.push(key(store, "new").1),
+            Happening::Prune => {
+                let mut prune = Prune::default();
+                prune.revoked_before = Some(Timestamp::from_unix(i64::MAX));
+                store.prune(&prune).unwrap();
+            }
+            Happening::DisableProject => drop(store.disable_project("shop")),
+            Happening::EnableProject => drop(store.enable_project("shop")),
+            Happening::NarrowProject => {
+                let mut update = keyfob::ProjectUpdate::default();
+                update.scopes = Change::Set(narrow.clone());
+                drop(store.update_project("shop", &update));
+            }
+            Happening::DeleteProject => drop(store.delete_project("shop")),
+            Happening::PruneLog => {
+                let last = store.info().unwrap().sequence;
+                store.prune_log(last.saturating_sub(2)).unwrap();
+            }
+        }
+    }
+    tokens
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_restore_makes_nothing_good_that_the_store_refused(
+        before in happenings(), here in happenings(), there in happenings(),
+    ) {
+        let folder = match tempfile::tempdir_in("/dev/shm") {
+            Ok(folder) => Folder(folder),
+            Err(_) => Folder::new(),
+        };
+        let store = options().create(folder.path("a")).unwrap();
+        let mut project = NewProject::new("shop");
+        project.scopes = ScopeSet::parse(["a:*"]).unwrap();
+        store.create_project(&project).unwrap();
+        let (mut keys, mut tokens) = (Vec::new(), Vec::new());
+        for number in 0..4 {
+            let mut new = NewKey::new(format!("k{number}"));
+            new.scopes = ScopeSet::parse(["a:read"]).unwrap();
+            new.project = (number % 2 == 0).then(|| "shop".to_owned());
+            let created = store.create(&new).unwrap();
+            keys.push(created.key.id);
+            tokens.push(created.token.unwrap().expose().to_owned());
+        }
+        tokens.extend(happen(&store, &keys, &before));
+        store.close().unwrap();
+        std::fs::copy(folder.path("a"), folder.path("there")).unwrap();
+
+        let other = options().open(folder.path("there")).unwrap();
+        let theirs = happen(&other, &keys, &there);
+        backup(&other, &folder.path("b"));
+        let store = options().open(folder.path("a")).unwrap();
+        tokens.extend(happen(&store, &keys, &here));
+
+        let required = Requirement::new().scopes(["a:read"]).unwrap().any_project();
+        let good = |store: &Store, token: &str| match store.verify(token, &required) {
+            Ok(_) => true,
+            Err(VerifyError::Denied(_)) => false,
+            Err(error) => panic!("{error}"),
+        };
+        // What one side alone knows to be over is over. What one side gave back, after both had
+        // taken it away, may be given back.
+        let was_refused: Vec<bool> = tokens.iter().map(|token| !good(&store, token)).collect();
+        let untouched_here = here.is_empty();
+        let revoked = |store: &Store, token: &str| matches!(
+            store.verify(token, &required), Err(VerifyError::Denied(Denied::Revoked))
+        );
+        let revoked_there: Vec<bool> = tokens.iter().map(|token| revoked(&other, token)).collect();
+        store.close().unwrap();
+        options().restore(folder.path("a"), folder.path("b"), &Restore::default()).unwrap();
+
+        let store = options().open(folder.path("a")).unwrap();
+        assert_whole(&store);
+        for (at, token) in tokens.iter().enumerate() {
+            if !untouched_here && was_refused[at] && good(&store, token) {
+                // Only where this store did not touch the key or its project after the fork, and
+                // the other did.
+                let gave_back = there.iter().any(|one| matches!(
+                    one, Happening::Enable(_) | Happening::EnableProject
+                ));
+                proptest::prop_assert!(gave_back, "token {} was refused and is good", at);
+            }
+            proptest::prop_assert!(
+                !(revoked_there[at] && good(&store, token)),
+                "token {} was revoked in the backup and is good", at
+            );
+        }
+        // What both have in common lets in what the backup made since.
+        if untouched_here && !before.iter().chain(&there).any(|one| matches!(one, Happening::PruneLog)) {
+            for token in &theirs {
+                proptest::prop_assert_eq!(good(&other, token), good(&store, token));
+            }
+        }
+    }
 }
 
 /// Who can write the file but has not the pepper claims that the pepper is being removed, so that

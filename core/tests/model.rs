@@ -565,7 +565,7 @@ impl Run {
                 });
                 let gone = before - self.model.keys.len();
                 assert_eq!(pruned.keys, gone as u64);
-                if pruned.keys + pruned.projects + pruned.tombstones > 0 {
+                if pruned.keys + pruned.projects > 0 {
                     self.carry();
                 }
             }

@@ -509,6 +509,14 @@ impl<'a> Reader<'a> {
         Ok(Some((sequence, event_hash(sequence, row.value())?)))
     }
 
+    /// At most so many events after a sequence.
+    pub(crate) fn events_after(&self, after: u64, most: usize) -> Result<Vec<Event>, StoreError> {
+        let rows = self.raw_events(after, most)?;
+        rows.iter()
+            .map(|(sequence, row)| event(*sequence, row))
+            .collect()
+    }
+
     /// At most so many events after a sequence, as they are stored.
     pub(crate) fn raw_events(
         &self,

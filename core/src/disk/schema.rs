@@ -152,11 +152,11 @@ pub(crate) struct DigestRow {
     pub(crate) digest: Vec<u8>,
 }
 
-/// What stays of a revoked key that was pruned before its expiry; restore and import honour it.
+/// What stays of a revoked key that was pruned; restore and import honour it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct Tombstone {
+    /// The event that pruned it.
     pub(crate) sequence: u64,
-    pub(crate) expires_at: Option<Timestamp>,
 }
 
 /// What a request id made.
