@@ -289,7 +289,7 @@ fn control_a_planted_difference_is_found() {
     let more = event.replace("    KeyDisabled,\n", "    Planted,\n    KeyDisabled,\n");
     assert!(!kind_faults(&page, &more).is_empty());
     let fewer = event.replace("    KeyDisabled,\n", "");
-    assert_eq!(kind_faults(&page, &fewer).len(), 1);
+    assert!(!kind_faults(&page, &fewer).is_empty());
     let more = schema.replace("FORMAT_VERSION: u32 = 1", "FORMAT_VERSION: u32 = 2");
     assert_eq!(version_faults(&page, &more).len(), 1);
 }
