@@ -343,12 +343,14 @@ impl History {
         })
     }
 
-    /// What becomes of a record that both have.
+    /// What becomes of a record that both have; `equal` where both grant the same.
     fn meet(&self, own: u64, theirs: u64, equal: bool) -> Meeting {
-        if theirs <= self.fork || equal {
+        if theirs <= self.fork {
             Meeting::OwnStays
         } else if own <= self.fork && self.seen {
             Meeting::TheirsIsTaken
+        } else if equal {
+            Meeting::OwnStays
         } else {
             Meeting::Conflict
         }

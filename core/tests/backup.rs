@@ -775,6 +775,39 @@ fn a_backup_made_under_a_clock_that_ran_ahead_ends_no_keys() {
     assert_eq!(store.count(&Filter::default()).unwrap(), 1);
 }
 
+#[test]
+fn a_key_that_both_sides_changed_is_left_disabled_and_named() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (id, token) = key(&store, "k");
+    let (other, other_token) = key(&store, "changed only there");
+    store.close().unwrap();
+    std::fs::copy(folder.path("a"), folder.path("there")).unwrap();
+    let there = options().open(folder.path("there")).unwrap();
+    let mut update = keyfob::KeyUpdate::default();
+    update.name = Some("renamed".into());
+    for number in 0..5 {
+        update.tags = Change::Set([format!("t{number}")].into());
+        there.update(id, &update).unwrap();
+        there.update(other, &update).unwrap();
+    }
+    backup(&there, &folder.path("b"));
+    let store = options().open(folder.path("a")).unwrap();
+    store.disable(id).unwrap();
+    store.close().unwrap();
+    let restored = options()
+        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .unwrap();
+    let named: Vec<KeyId> = restored.conflicts.iter().map(|key| key.id).collect();
+    assert_eq!((restored.keys, named), (1, vec![id]));
+    assert_eq!(restored.common_sequence, Some(3));
+    let store = options().open(folder.path("a")).unwrap();
+    assert_eq!(denial(&store, &token), Some(Denied::Disabled));
+    assert_eq!(denial(&store, &other_token), None);
+    assert_eq!(store.get(other).unwrap().name, "renamed");
+    assert_whole(&store);
+}
+
 /// Something that happens to one of a few keys or to the project.
 #[derive(Clone, Debug)]
 enum Happening {
@@ -796,21 +829,21 @@ enum Happening {
 fn happenings() -> impl proptest::strategy::Strategy<Value = Vec<Happening>> {
     use proptest::prelude::*;
     let one = prop_oneof![
-        (0..4usize).prop_map(Happening::Revoke),
-        (0..4usize).prop_map(Happening::Disable),
-        (0..4usize).prop_map(Happening::Enable),
-        (0..4usize).prop_map(Happening::Rotate),
-        (0..4usize).prop_map(Happening::Narrow),
-        (0..4usize).prop_map(Happening::Rename),
-        Just(Happening::Create),
-        Just(Happening::Prune),
-        Just(Happening::DisableProject),
-        Just(Happening::EnableProject),
-        Just(Happening::NarrowProject),
-        Just(Happening::DeleteProject),
-        Just(Happening::PruneLog),
+        1 => (0..2usize).prop_map(Happening::Revoke),
+        4 => (0..2usize).prop_map(Happening::Disable),
+        1 => (0..2usize).prop_map(Happening::Enable),
+        4 => (0..2usize).prop_map(Happening::Rotate),
+        1 => (0..2usize).prop_map(Happening::Narrow),
+        4 => (0..2usize).prop_map(Happening::Rename),
+        1 => Just(Happening::Create),
+        1 => Just(Happening::Prune),
+        1 => Just(Happening::DisableProject),
+        1 => Just(Happening::EnableProject),
+        1 => Just(Happening::NarrowProject),
+        1 => Just(Happening::DeleteProject),
+        1 => Just(Happening::PruneLog),
     ];
-    proptest::collection::vec(one, 0..8)
+    proptest::collection::vec(one, 0..5)
 }
 
 /// Lets it happen; what is refused, because the key is revoked or gone, does not.
@@ -861,7 +894,7 @@ fn happen(store: &Store, keys: &[KeyId], what: &[Happening]) -> Vec<String> {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(60))]
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(150))]
 
     #[test]
     fn a_restore_makes_nothing_good_that_the_store_refused(
@@ -876,7 +909,7 @@ proptest::proptest! {
         project.scopes = ScopeSet::parse(["a:*"]).unwrap();
         store.create_project(&project).unwrap();
         let (mut keys, mut tokens) = (Vec::new(), Vec::new());
-        for number in 0..4 {
+        for number in 0..2 {
             let mut new = NewKey::new(format!("k{number}"));
             new.scopes = ScopeSet::parse(["a:read"]).unwrap();
             new.project = (number % 2 == 0).then(|| "shop".to_owned());
