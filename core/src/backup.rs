@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::copy::copy;
+use crate::disk::read::{Reader, is_changing};
 use crate::disk::schema::FORMAT_VERSION;
 use crate::disk::{Disk, DiskOptions};
 use crate::error::{Error, StoreError};
@@ -113,7 +114,8 @@ impl Store {
             ..options
         };
         let (sequence, keys) = self.inner.disk.read(|transaction| {
-            let state = crate::disk::read::Reader::new(transaction, &self.inner.ring).state()?;
+            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
+            let state = Reader::new(transaction, ring).state()?;
             Disk::create(to.as_ref(), &options, |new| {
                 copy(transaction, new, progress)
             })?;
@@ -149,8 +151,8 @@ impl Store {
     /// # Errors
     /// What the store says.
     pub fn info(&self) -> Result<StoreInfo, Error> {
-        let state = self.read(|reader| reader.state())?;
-        let identity = &self.inner.identity;
+        let (state, identity) =
+            self.read(|reader| Ok::<_, StoreError>((reader.state()?, reader.identity()?)))?;
         let pepper = match (&identity.pepper.changing_from, &identity.pepper.check) {
             (Some(_), _) => PepperInfo::Changing,
             (None, Some(_)) => PepperInfo::Set,

@@ -192,6 +192,8 @@ impl Checker<'_, '_> {
         let Some(state) = self.findings.take("state", state)? else {
             return Ok((Counted::default(), 0, None));
         };
+        let identity = self.reader.identity();
+        self.findings.take("meta", identity)?;
         let mut counted = Counted::default();
         self.sealed::<KeyRecord>(Sealed::Keys, &mut counted, Self::key)?;
         self.sealed::<ProjectRecord>(Sealed::Projects, &mut counted, Self::project)?;

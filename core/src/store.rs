@@ -4,12 +4,12 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::disk::backend::Deadlines;
 use crate::disk::file::Tolerance;
-use crate::disk::read::{Peppers, Reader, identify};
+use crate::disk::read::{Peppers, Reader, identify, is_changing};
 use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
@@ -19,7 +19,7 @@ use crate::key::check_text;
 use crate::limits;
 use crate::policy::Policy;
 use crate::secret::{Pepper, fill_from_system};
-use crate::tag::{Generation, Keyring, TagSum, pepper_check};
+use crate::tag::{Generation, Keyring, TAG_BYTES, TagSum, pepper_check};
 use crate::time::{Clock, Now, Timestamp};
 use crate::token::Prefix;
 use crate::usage::Marks;
@@ -288,6 +288,7 @@ impl StoreOptions {
             },
         };
         let state = State {
+            identity: [0; TAG_BYTES], // written with the store's own row
             sequence: 0,
             head: [0; 32],
             cut: (0, [0; 32]),
@@ -355,6 +356,7 @@ impl StoreOptions {
             disk,
             identity,
             ring,
+            settled: OnceLock::new(),
             marks: Marks::default(),
             flush_every: self.flush_every,
             flusher: AtomicBool::new(false),
@@ -445,7 +447,11 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) disk: Disk,
     pub(crate) identity: Identity,
+    /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
+    /// now.
     pub(crate) ring: Keyring,
+    /// The same without the old pepper, once a change of peppers is finished that was under way.
+    settled: OnceLock<Keyring>,
     pub(crate) clock: Clock,
     /// What the clock showed when the store was opened, and what had passed in truth by then.
     opened_at: (Timestamp, i64),
@@ -554,9 +560,10 @@ impl Store {
         f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.inner.check_open().map_err(E::from)?;
-        self.inner
-            .disk
-            .read(|transaction| f(&Reader::new(transaction, &self.inner.ring)))
+        self.inner.disk.read(|transaction| {
+            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
+            f(&Reader::new(transaction, ring))
+        })
     }
 
     /// Notes a use, and starts the thread that writes uses where it does not run yet.
@@ -601,6 +608,25 @@ impl Inner {
         } else {
             Ok(())
         }
+    }
+
+    /// The keys that the rows of a transaction are read with. A handle that was opened in the
+    /// middle of a change of peppers asks whether the change is still under way, and accepts
+    /// nothing of before it as soon as it is not; every other one asks nothing.
+    pub(crate) fn keys(
+        &self,
+        is_changing: impl FnOnce(&Keyring) -> Result<bool, StoreError>,
+    ) -> Result<&Keyring, StoreError> {
+        if !self.ring.is_changing() {
+            return Ok(&self.ring);
+        }
+        if let Some(settled) = self.settled.get() {
+            return Ok(settled);
+        }
+        if is_changing(&self.ring)? {
+            return Ok(&self.ring);
+        }
+        Ok(self.settled.get_or_init(|| self.ring.settled()))
     }
 
     /// The time by the clock and by the mark of a snapshot.

@@ -144,6 +144,20 @@ impl Keyring {
             .map_or(Generation(0), |(generation, _)| *generation)
     }
 
+    /// Whether rows of more than one generation are accepted: a change of peppers was under way
+    /// when the ring was made.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.generations.len() > 1
+    }
+
+    /// The same without the older generations, for when the change is finished.
+    pub(crate) fn settled(&self) -> Keyring {
+        Keyring {
+            store_id: self.store_id,
+            generations: self.generations.last().cloned().into_iter().collect(),
+        }
+    }
+
     /// Whether rows of this generation are accepted.
     pub(crate) fn accepts(&self, generation: Generation) -> bool {
         self.generations

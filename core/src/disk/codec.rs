@@ -84,6 +84,11 @@ impl Sealed {
         row.get(1).copied().map(Generation)
     }
 
+    /// The tag that a row carries, right or not.
+    pub(crate) fn carried_tag(row: &[u8]) -> Option<[u8; TAG_BYTES]> {
+        row.get(HEAD..HEAD + TAG_BYTES)?.try_into().ok()
+    }
+
     /// The whole tag of a row, if the one it carries is right.
     pub(crate) fn authenticate(
         self,

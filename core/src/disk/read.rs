@@ -61,15 +61,41 @@ pub(crate) fn identify(
     path: &std::path::Path,
     peppers: &Peppers,
 ) -> Result<(Identity, Keyring), StoreError> {
-    let (claimed, row) = identity_row(transaction, path)?;
-    let ring = keyring(&claimed, peppers)?;
-    let (identity, _) = Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), &row)?;
-    if Sealed::generation(&row) != Some(identity.pepper.vouching()) {
-        return Err(StoreError::Corrupted(
-            "the store's own row is not under the pepper that vouches for it".into(),
-        ));
-    }
+    let ring = keyring(&identity_claimed(transaction, path)?, peppers)?;
+    let meta = transaction.open_table(META).map_err(table_error)?;
+    let identity = identity_of(&meta, &ring)?;
     Ok((identity, ring))
+}
+
+/// The store's own row. It must be under the pepper that vouches for it, and the one that the
+/// state names: else one from the middle of a change of peppers could be put back, and with it
+/// every row of before the change would be accepted again.
+pub(crate) fn identity_of(
+    meta: &impl ReadableTable<&'static str, Bytes>,
+    ring: &Keyring,
+) -> Result<Identity, StoreError> {
+    let corrupted = |why: &str| Err(StoreError::Corrupted(format!("the store's own row {why}")));
+    let row = meta.get(META_STORE).map_err(storage_error)?;
+    let Some(row) = row.as_ref().map(|row| row.value()) else {
+        return corrupted("is missing");
+    };
+    let (identity, _) = Sealed::MetaStore.unseal::<Identity>(ring, META_STORE.as_bytes(), row)?;
+    if Sealed::generation(row) != Some(identity.pepper.vouching()) {
+        return corrupted("is not under the pepper that vouches for it");
+    }
+    if Sealed::carried_tag(row) != Some(state_of(meta, ring)?.identity) {
+        return corrupted("is from another time than the state");
+    }
+    Ok(identity)
+}
+
+/// Whether the change of peppers that a ring was made in is still under way.
+pub(crate) fn is_changing(
+    transaction: &ReadTransaction,
+    ring: &Keyring,
+) -> Result<bool, StoreError> {
+    let meta = transaction.open_table(META).map_err(table_error)?;
+    Ok(identity_of(&meta, ring)?.pepper.changing_from.is_some())
 }
 
 /// The identity as the file has it, believed only as far as choosing the keys goes.
@@ -77,13 +103,6 @@ pub(crate) fn identity_claimed(
     transaction: &ReadTransaction,
     path: &std::path::Path,
 ) -> Result<Identity, StoreError> {
-    Ok(identity_row(transaction, path)?.0)
-}
-
-fn identity_row(
-    transaction: &ReadTransaction,
-    path: &std::path::Path,
-) -> Result<(Identity, Vec<u8>), StoreError> {
     let not_a_store = || StoreError::NotAStore {
         path: path.into(),
         why: "it is another program's redb file",
@@ -107,12 +126,10 @@ fn identity_row(
         return Err(StoreError::Corrupted("the format number is not one".into()));
     }
     let row = row(META_STORE)?.ok_or_else(not_a_store)?;
-    let row = row.value().to_vec();
-    let claimed: Identity = row
+    row.value()
         .get(18..)
         .ok_or_else(|| StoreError::Corrupted("the store's own row is cut short".into()))
-        .and_then(|body| decode_plain(body, "meta"))?;
-    Ok((claimed, row))
+        .and_then(|body| decode_plain(body, "meta"))
 }
 
 /// The keys that the rows of a store are read with, from the peppers that were given.
@@ -148,6 +165,7 @@ pub(crate) struct Reader<'a> {
     ring: &'a Keyring,
 }
 
+/// The state. A change of peppers moves it first of all, so that it is always under the newest.
 pub(crate) fn state_of(
     meta: &impl ReadableTable<&'static str, Bytes>,
     ring: &Keyring,
@@ -156,9 +174,13 @@ pub(crate) fn state_of(
         .get(META_STATE)
         .map_err(storage_error)?
         .ok_or_else(|| StoreError::Corrupted("the state row is missing".into()))?;
-    Ok(Sealed::MetaState
-        .unseal(ring, META_STATE.as_bytes(), row.value())?
-        .0)
+    let (state, _) = Sealed::MetaState.unseal(ring, META_STATE.as_bytes(), row.value())?;
+    if Sealed::generation(row.value()) != Some(ring.newest()) {
+        return Err(StoreError::Corrupted(
+            "the state row is under a pepper of the past".into(),
+        ));
+    }
+    Ok(state)
 }
 
 pub(crate) fn key_of(
@@ -247,6 +269,11 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn ring(&self) -> &Keyring {
         self.ring
+    }
+
+    /// The store's own row, as it stands now.
+    pub(crate) fn identity(&self) -> Result<Identity, StoreError> {
+        identity_of(&self.table(META)?, self.ring)
     }
 
     pub(crate) fn state(&self) -> Result<State, StoreError> {

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::foreign::Scheme;
 use crate::id::KeyId;
 use crate::policy::Policy;
-use crate::tag::{Generation, TagSum};
+use crate::tag::{Generation, TAG_BYTES, TagSum};
 use crate::time::Timestamp;
 use crate::token::Prefix;
 
@@ -121,6 +121,8 @@ pub(crate) struct Rechain {
 /// Where a store stands; written by every change, in its own transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
+    /// The tag of the store's own row, so that one from another time is noticed.
+    pub(crate) identity: [u8; TAG_BYTES],
     /// The sequence of the last event.
     pub(crate) sequence: u64,
     /// The hash of the last event.
