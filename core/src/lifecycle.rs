@@ -135,7 +135,8 @@ impl Store {
 
     /// Revokes by possession: who presents a token that is good now ends it, whatever environment,
     /// project, address or expiry say. The current secret ends the key; the old one, during a
-    /// grace, ends itself, unless `whole_key` asks for all of it.
+    /// grace, ends itself, unless `whole_key` asks for all of it. A string that was imported under
+    /// two formats ends both keys; the answer is the first that it ended.
     ///
     /// # Errors
     /// MALFORMED, NOT_FOUND where no secret of this store was presented.
@@ -149,20 +150,36 @@ impl Store {
         let text = token.as_ref();
         // The key is found in a snapshot, and judged again inside the transaction.
         let found = self.read(|reader| self.locate(reader, text))??;
-        let id = found.key_id;
-        let presented = match found.matched {
-            MatchedSecret::Current => found.record.current.secret,
-            MatchedSecret::Previous => found
-                .record
-                .previous
-                .map_or(found.record.current.secret, |previous| previous.slot.secret),
-        };
-        self.change_key(id, |record, now| {
-            let matched = record.matching(&presented).ok_or(Denied::NotFound)?;
-            let note = revoke.note.as_deref();
-            let (next, kind) =
-                record.revoke_by_possession(matched, whole_key, revoke.reason, note, now)?;
-            Ok(Some((next, kind)))
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|found| {
+                let current = found.record.current.secret;
+                let presented = match (found.matched, found.record.previous) {
+                    (MatchedSecret::Previous, Some(previous)) => previous.slot.secret,
+                    _ => current,
+                };
+                (found.key_id, presented)
+            })
+            .collect();
+        self.change(Room::FromReserve, |writer, now| {
+            let mut ended = None;
+            for (id, presented) in &found {
+                let Some(before) = writer.key(*id)? else {
+                    continue;
+                };
+                let note = revoke.note.as_deref();
+                let next = before.matching(presented).and_then(|matched| {
+                    before
+                        .revoke_by_possession(matched, whole_key, revoke.reason, note, now)
+                        .ok()
+                });
+                // One that it opens no longer, while it still opens another.
+                let Some((next, kind)) = next else { continue };
+                let after = applied(writer.apply_key(*id, Some(&before), Some(next), kind)?)?;
+                ended.get_or_insert((*id, after));
+            }
+            let (id, after) = ended.ok_or(Denied::NotFound)?;
+            self.shown(writer, id, after, now)
         })
     }
 
