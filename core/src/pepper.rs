@@ -139,9 +139,12 @@ fn next_generation(current: Generation) -> Result<Generation, Error> {
 impl Store {
     /// Writes every row that is under an older generation anew.
     fn move_rows(&self, progress: Progress<'_>) -> Result<(), Error> {
-        let state = self.read(|reader| reader.state())?;
-        let all = state.keys + state.projects + state.digests + state.tombstones + state.sequence
-            - state.cut.0;
+        let (state, lengths) =
+            self.read(|reader| Ok::<_, StoreError>((reader.state()?, reader.lengths()?)))?;
+        let requests = lengths.iter().find(|(table, _)| *table == "requests");
+        let rows = state.keys + state.projects + state.digests + state.tombstones;
+        let events = state.sequence - state.cut.0;
+        let all = rows + requests.map_or(0, |(_, rows)| *rows) + events;
         let mut done = 0;
         for table in [Sealed::Keys, Sealed::Projects, Sealed::Tombstones] {
             let mut after = None;
@@ -172,7 +175,9 @@ impl Store {
                 }
             }
         }
-        self.move_digests(&mut done, all, progress)?;
+        for table in [Sealed::Digests, Sealed::Requests] {
+            self.move_hashed(table, &mut done, all, progress)?;
+        }
         loop {
             let finished = self.change(Room::Bytes(bulk_bytes(BATCH)), |writer, _| {
                 Ok(writer.rechain(BATCH)?)
@@ -185,11 +190,21 @@ impl Store {
         }
     }
 
-    /// A digest moves to the place that the new pepper gives it.
-    fn move_digests(&self, done: &mut u64, all: u64, progress: Progress<'_>) -> Result<(), Error> {
+    /// The tables whose rows stand under a hash. A digest moves to the place that the new pepper
+    /// gives it; a request stays in its place.
+    fn move_hashed(
+        &self,
+        table: Sealed,
+        done: &mut u64,
+        all: u64,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let rows = self.read(|reader| reader.digest_rows(after, BATCH))?;
+            let rows = self.read(|reader| match table {
+                Sealed::Requests => reader.request_rows(after, BATCH),
+                _ => reader.digest_rows(after, BATCH),
+            })?;
             let old: Vec<[u8; 32]> = rows
                 .iter()
                 .filter(|(_, row)| self.is_old(row))
@@ -197,11 +212,17 @@ impl Store {
                 .collect();
             if !old.is_empty() {
                 self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
-                    Ok(old.iter().try_for_each(|key| writer.reseal_digest(key))?)
+                    for key in &old {
+                        match table {
+                            Sealed::Requests => writer.reseal_request(key)?,
+                            _ => writer.reseal_digest(key)?,
+                        }
+                    }
+                    Ok(())
                 })?;
             }
             *done += old.len() as u64;
-            progress(*done, all);
+            progress((*done).min(all), all);
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());

@@ -1,17 +1,29 @@
-//! Who can write the file: rows that are put back or forged, in a file that is closed or under a
-//! handle that is open. `SECURITY.md` says what each can do.
+//! Who can write the file: rows that are put back, forged, redirected or taken out of an index, in
+//! a file that is closed or under a handle that is open. `SECURITY.md` says what each can do.
 
 mod common;
 
-use common::{Home, at, code_of, folder, made, options, plain, verify};
-use keyfob::{Clock, Code, KeyId, NewKey, Pepper, PepperInfo, Revoke, Store};
-use redb::{ConcurrencyMode, Database, ReadableDatabase, TableDefinition, WriteTransaction};
+use common::{Home, at, code_of, folder, made, options, plain, scopes, verify};
+use keyfob::{
+    Clock, Code, Filter, KeyId, NewKey, NewProject, Pepper, PepperInfo, Policy, Revoke, Selection,
+    Store,
+};
+use redb::{
+    ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
+};
 use std::path::Path;
 
 type Rows<K> = TableDefinition<'static, K, &'static [u8]>;
+type Index<K> = TableDefinition<'static, K, ()>;
 
 const META: Rows<&str> = TableDefinition::new("meta");
 const KEYS: Rows<&[u8; 16]> = TableDefinition::new("keys");
+const REQUESTS: Rows<&[u8; 32]> = TableDefinition::new("requests");
+const REQUESTS_BY_TIME: Index<&[u8; 40]> = TableDefinition::new("requests_by_time");
+const NAMES: TableDefinition<'_, &str, &[u8; 16]> = TableDefinition::new("project_names");
+const BY_PROJECT: Index<&[u8; 32]> = TableDefinition::new("keys_by_project");
+const BY_OWNER: Index<&[u8]> = TableDefinition::new("keys_by_owner");
+const BY_EXPIRY: Index<&[u8; 24]> = TableDefinition::new("keys_by_expiry");
 
 fn engine(path: &Path) -> Database {
     let mut builder = Database::builder();
@@ -208,4 +220,247 @@ fn a_handle_from_the_middle_of_a_removal_goes_on_without_the_pepper() {
     handle.revoke(id, &Revoke::default()).unwrap();
     put_key_row(&path, id, &row);
     assert_eq!(verify(&handle, token.expose(), &plain()), Code::CORRUPTED);
+}
+
+// ---- indexes ----
+
+/// Three keys of an owner in a project; the indexes have lost the second.
+fn with_a_hidden_key() -> (Home, [KeyId; 3], Vec<String>) {
+    let home = Home::new();
+    home.project("shop", &["*"], None);
+    let mut keys = Vec::new();
+    for _ in 0..3 {
+        keys.push(home.key(|new| {
+            new.owner = Some("ann".into());
+            new.project = Some("shop".into());
+        }));
+    }
+    let hidden = keys[1].0;
+    edit(&home.path(), |transaction| {
+        let mut rows = transaction.open_table(BY_OWNER).unwrap();
+        let row = [b"ann\0", &hidden.as_bytes()[..]].concat();
+        rows.remove(row.as_slice()).unwrap().unwrap();
+        let mut rows = transaction.open_table(BY_PROJECT).unwrap();
+        let ends_so = |row: &[u8; 32]| row.ends_with(hidden.as_bytes());
+        rows.retain(|row, ()| !ends_so(row)).unwrap();
+    });
+    let mut by_owner = Filter::default();
+    by_owner.owner = Some("ann".into());
+    assert_eq!(home.store.count(&by_owner).unwrap(), 2, "it is hidden");
+    let ids = [keys[0].0, hidden, keys[2].0];
+    let tokens = keys.into_iter().map(|(_, token)| token.expose().to_owned());
+    (home, ids, tokens.collect())
+}
+
+#[test]
+fn a_bulk_revocation_reaches_keys_that_an_index_has_lost() {
+    type Bulk = fn(&Store, &Selection) -> keyfob::BulkOutcome;
+    let verbs: [(Bulk, Code); 2] = [
+        (
+            |store, all| store.revoke_many(all, &Revoke::default()).unwrap(),
+            Code::REVOKED,
+        ),
+        (|store, all| store.disable_many(all), Code::DISABLED),
+    ];
+    for by_owner in [true, false] {
+        for (verb, expected) in verbs {
+            let (home, _, tokens) = with_a_hidden_key();
+            let mut filter = Filter::default();
+            if by_owner {
+                filter.owner = Some("ann".into());
+            } else {
+                filter.project = Some("shop".into());
+            }
+            let outcome = verb(&home.store, &Selection::Filter(filter));
+            assert!(outcome.stopped.is_none(), "{outcome:?}");
+            assert_eq!(outcome.changed, 3);
+            for token in tokens {
+                let requirement = plain().any_project();
+                assert_eq!(verify(&home.store, &token, &requirement), expected);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_project_that_the_index_of_names_has_lost_is_listed_and_no_key_is_good_in_it() {
+    let home = Home::new();
+    home.project("shop", &["*"], None);
+    let (_, free) = home.key(|_| {});
+    let (_, bound) = home.key(|new| new.project = Some("shop".into()));
+    let shop = plain().project("shop").unwrap();
+    assert_eq!(verify(&home.store, free.expose(), &shop), Code::OK);
+    edit(&home.path(), |transaction| {
+        let mut names = transaction.open_table(NAMES).unwrap();
+        names.remove("shop").unwrap().unwrap();
+    });
+    assert_eq!(home.store.projects().unwrap().len(), 1);
+    assert_eq!(
+        verify(&home.store, free.expose(), &shop),
+        Code::WRONG_PROJECT
+    );
+    assert_eq!(verify(&home.store, bound.expose(), &shop), Code::OK);
+    assert_eq!(
+        code_of(&home.store.disable_project("shop")),
+        Code::NO_SUCH_PROJECT,
+        "it is said, and not passed over"
+    );
+}
+
+#[test]
+fn a_name_that_leads_to_another_or_a_deleted_project_is_corrupted() {
+    for deleted in [false, true] {
+        let home = Home::new();
+        home.project("shop", &["*"], Some("ann"));
+        let (_, token) = home.key(|_| {});
+        let other = home
+            .store
+            .create_project(&NewProject::new("other"))
+            .unwrap();
+        let target = if deleted {
+            let shop = home.store.delete_project("shop").unwrap();
+            home.project("shop", &["*"], Some("ann"));
+            shop.id
+        } else {
+            other.id
+        };
+        edit(&home.path(), |transaction| {
+            let mut names = transaction.open_table(NAMES).unwrap();
+            names.insert("shop", target.as_bytes()).unwrap();
+        });
+        let shop = plain().project("shop").unwrap();
+        assert_eq!(verify(&home.store, token.expose(), &shop), Code::CORRUPTED);
+        assert_eq!(code_of(&home.store.project("shop")), Code::CORRUPTED);
+        assert_eq!(code_of(&home.store.delete_project("shop")), Code::CORRUPTED);
+    }
+}
+
+#[test]
+fn a_row_of_the_index_by_owner_does_not_make_another_s_key_count() {
+    let home = Home::new();
+    let policy = Policy {
+        most_keys_per_owner: Some(1),
+        ..Policy::default()
+    };
+    home.store.set_policy(policy).unwrap();
+    let (bobs, _) = home.key(|new| new.owner = Some("bob".into()));
+    edit(&home.path(), |transaction| {
+        let mut rows = transaction.open_table(BY_OWNER).unwrap();
+        let row = [b"ann\0", &bobs.as_bytes()[..]].concat();
+        rows.insert(row.as_slice(), ()).unwrap();
+    });
+    home.key(|new| new.owner = Some("ann".into()));
+    let mut new = NewKey::new("second");
+    new.owner = Some("ann".into());
+    assert_eq!(code_of(&home.store.create(&new)), Code::TOO_MANY_KEYS);
+}
+
+#[test]
+fn the_check_names_rows_of_an_index_that_no_record_has() {
+    let home = Home::new();
+    home.project("shop", &["*"], None);
+    let mut new = NewKey::new("key");
+    new.owner = Some("ann".into());
+    new.project = Some("shop".into());
+    new.expires = keyfob::Expiry::In(100);
+    new.request_id = Some("request-1".into());
+    let id = home.store.create(&new).unwrap().key.id;
+    assert_eq!(findings(&home.store), Vec::<String>::new());
+    let other = *home.key(|_| {}).0.as_bytes();
+    // In each index the row is there no more, and another in its place: their number is right.
+    edit(&home.path(), |transaction| {
+        let mut rows = transaction.open_table(BY_OWNER).unwrap();
+        rows.retain(|_, ()| false).unwrap();
+        let row = [b"ann\0", &other[..]].concat();
+        rows.insert(row.as_slice(), ()).unwrap();
+        let mut rows = transaction.open_table(BY_PROJECT).unwrap();
+        rows.retain(|_, ()| false).unwrap();
+        rows.insert(&[9; 32], ()).unwrap();
+        let mut rows = transaction.open_table(BY_EXPIRY).unwrap();
+        rows.retain(|_, ()| false).unwrap();
+        let mut row = [0xff; 24];
+        row[8..].copy_from_slice(&other);
+        rows.insert(&row, ()).unwrap();
+        let mut rows = transaction.open_table(NAMES).unwrap();
+        rows.remove("shop").unwrap().unwrap();
+        rows.insert("stray", &[9; 16]).unwrap();
+        let mut rows = transaction.open_table(REQUESTS_BY_TIME).unwrap();
+        rows.retain(|_, ()| false).unwrap();
+        rows.insert(&[7; 40], ()).unwrap();
+    });
+    let found = findings(&home.store).join("\n");
+    for (index, missing) in [
+        (
+            "keys_by_owner",
+            format!("key {id}: its row is missing in keys_by_owner"),
+        ),
+        (
+            "keys_by_project",
+            format!("key {id}: its row is missing in keys_by_project"),
+        ),
+        (
+            "keys_by_expiry",
+            format!("key {id}: its row is missing in keys_by_expiry"),
+        ),
+        ("project_names", "its name is not in the index".to_owned()),
+        (
+            "requests_by_time",
+            "request: its row is missing in requests_by_time".to_owned(),
+        ),
+    ] {
+        assert!(found.contains(&missing), "{missing}:\n{found}");
+        let stray = format!("{index}: a row");
+        assert!(found.contains(&stray), "{stray}:\n{found}");
+    }
+}
+
+// ---- requests ----
+
+#[test]
+fn a_remembered_request_cannot_be_led_to_another_key() {
+    for peppered in [false, true] {
+        let folder = folder();
+        let (path, clock) = (folder.path().join("k"), Clock::manual(at(0)));
+        let mut with = options(&clock);
+        if peppered {
+            with = with.pepper(pepper());
+        }
+        let store = with.create(&path).unwrap();
+        let mut new = NewKey::new("key");
+        new.request_id = Some("request-1".into());
+        let id = store.create(&new).unwrap().key.id;
+        let mut wide = NewKey::new("another");
+        wide.scopes = scopes(&["*"]);
+        let other = store.create(&wide).unwrap().key.id;
+        edit(&path, |transaction| {
+            let mut rows = transaction.open_table(REQUESTS).unwrap();
+            let (key, mut row) = {
+                let (key, row) = rows.first().unwrap().unwrap();
+                (*key.value(), row.value().to_vec())
+            };
+            let place = row.windows(16).position(|part| part == id.as_bytes());
+            let place = place.expect("the row names the key");
+            row[place..place + 16].copy_from_slice(other.as_bytes());
+            rows.insert(&key, row.as_slice()).unwrap();
+        });
+        assert_eq!(code_of(&store.create(&new)), Code::CORRUPTED);
+        assert!(findings(&store).join("\n").contains("requests"));
+    }
+}
+
+#[test]
+fn a_request_is_remembered_through_a_change_of_peppers() {
+    let home = Home::new();
+    let mut new = NewKey::new("key");
+    new.request_id = Some("request-1".into());
+    let id = home.store.create(&new).unwrap().key.id;
+    home.store.close().unwrap();
+    let options = || options(&home.clock);
+    options()
+        .set_pepper(home.path(), pepper(), &mut |_, _| ())
+        .unwrap();
+    let store = options().pepper(pepper()).open(home.path()).unwrap();
+    let again = store.create(&new).unwrap();
+    assert!(again.replayed && again.key.id == id);
+    assert_eq!(findings(&store), Vec::<String>::new());
 }

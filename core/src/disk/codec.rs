@@ -48,6 +48,7 @@ impl Sealed {
             Sealed::Projects => "projects",
             Sealed::Digests => "digests",
             Sealed::Tombstones => "tombstones",
+            Sealed::Requests => "requests",
         }
     }
 

@@ -14,7 +14,7 @@
 //! | `digests` | index of a foreign digest (32) | sealed [`DigestRow`] | import; stays when a key is pruned |
 //! | `tombstones` | key id (16) | sealed [`Tombstone`] | prune |
 //! | `events` | sequence (u64) | version, generation, hash (32), record | every change |
-//! | `requests` | hash of actor and request id (32) | [`RequestRow`] | create and rotate with a request id |
+//! | `requests` | hash of actor and request id (32) | sealed [`RequestRow`] | create and rotate with a request id |
 //! | `requests_by_time` | time (8, sortable), the same hash (32) | nothing | with `requests` |
 //! | `usage` | key id (16), generation of the secret (4) | last used (8), uses (8), little-endian | the flush |
 //!
@@ -74,6 +74,7 @@ pub(crate) enum Sealed {
     Projects = 4,
     Digests = 5,
     Tombstones = 6,
+    Requests = 7,
 }
 
 /// What a store is, for as long as it exists.

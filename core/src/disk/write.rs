@@ -8,9 +8,7 @@ use std::borrow::Cow;
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
-use crate::disk::codec::{
-    check_event, decode_event, decode_plain, encode_event, encode_plain, rechain_event,
-};
+use crate::disk::codec::{check_event, decode_event, encode_event, rechain_event};
 use crate::disk::read::{digest_of, identity_of, key_of, project_named, project_of, state_of};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
@@ -183,7 +181,7 @@ impl<'t> Writer<'t> {
 
     pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
         let row = get(self.requests.get(request), &self.requests)?;
-        row.map(|row| decode_plain(row.value(), "requests"))
+        row.map(|row| Ok(Sealed::Requests.unseal(&self.ring, request, row.value())?.0))
             .transpose()
     }
 
@@ -218,7 +216,10 @@ impl<'t> Writer<'t> {
             let id = <[u8; 16]>::try_from(&bytes[bytes.len().saturating_sub(16)..])
                 .map(KeyId::from_bytes)
                 .map_err(|_| StoreError::Corrupted("a row of an index is cut short".into()))?;
-            if self.key(id)?.is_some_and(|record| counts(&record)) {
+            // The record has the last word on whose it is.
+            let is_one =
+                |record: KeyRecord| record.owner.as_deref() == Some(owner) && counts(&record);
+            if self.key(id)?.is_some_and(is_one) {
                 count += 1;
                 if count >= most {
                     break;
@@ -512,7 +513,7 @@ impl<'t> Writer<'t> {
                 .remove(&index)
                 .map_err(storage_error)?;
         }
-        let bytes = encode_plain(&row)?;
+        let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
         self.requests
             .insert(request, bytes.as_slice())
             .map_err(storage_error)?;
@@ -630,6 +631,16 @@ impl<'t> Writer<'t> {
             new: Some(new),
         };
         self.account(&tags, |state| &mut state.digests);
+        Ok(())
+    }
+
+    pub(crate) fn reseal_request(&mut self, request: &[u8; 32]) -> Result<(), StoreError> {
+        if let Some(row) = self.request(request)? {
+            let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
+            self.requests
+                .insert(request, bytes.as_slice())
+                .map_err(storage_error)?;
+        }
         Ok(())
     }
 
