@@ -130,7 +130,8 @@ impl StoreOptions {
         Ok(self)
     }
 
-    /// The policy that a new store begins with.
+    /// The policy that a new store begins with, compared with the file's where one is opened. It
+    /// is changed by [`Store::set_policy`], and by nothing else.
     ///
     /// # Errors
     /// A lifetime that is not positive, or a default beyond the longest.
@@ -316,8 +317,9 @@ impl StoreOptions {
     /// Opens a store that exists.
     ///
     /// # Errors
-    /// NO_STORE where nothing is at the path; each kind of file that is no store, each pepper that
-    /// is missing or wrong, and each option that contradicts the file has an error of its own.
+    /// NO_STORE where nothing is at the path; each kind of file that is no store, and each pepper
+    /// that is missing or wrong, has an error of its own; OPTIONS_CONTRADICT where prefix or policy
+    /// are not the file's.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.check()?;
         let disk = Disk::open(path.as_ref(), self.disk.clone())?;
@@ -334,6 +336,14 @@ impl StoreOptions {
                 identity.prefix.as_str(),
                 prefix.as_str()
             ))
+            .into());
+        }
+        if self.policy.is_some_and(|policy| policy != state.policy) {
+            return Err(StoreError::OptionsContradict(
+                "the store's policy is another than the one asked for; open it without naming one, \
+                 and change it with `keyfob policy` (set_policy)"
+                    .into(),
+            )
             .into());
         }
         if let Some(least) = self.least_sequence
