@@ -11,7 +11,7 @@ use crate::disk::write::Writer;
 use crate::error::{Denied, Error, Refused, StoreError};
 use crate::event::EventKind;
 use crate::id::KeyId;
-use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret, check_text};
+use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret};
 use crate::key_info::KeyInfo;
 use crate::lifecycle::{applied, project_of};
 use crate::limits;
@@ -226,12 +226,6 @@ impl Store {
         digest: [u8; 32],
         now: Now,
     ) -> Result<Request, Error> {
-        check_text(
-            "request id (bytes)",
-            request_id,
-            1,
-            limits::REQUEST_ID_BYTES,
-        )?;
         match writer.request(&request_key(&self.actor, request_id))? {
             Some(row) if now.clock.seconds_since(row.at) < limits::REQUEST_ID_SECONDS => {
                 if row.digest == digest {

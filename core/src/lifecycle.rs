@@ -195,6 +195,9 @@ impl Store {
             let why = "must not be negative";
             return Err(Misuse::InvalidTime { what: "grace", why }.into());
         }
+        if let Some(id) = &rotate.request_id {
+            check_text("request id (bytes)", id, 1, limits::REQUEST_ID_BYTES)?;
+        }
         let made = self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let request = match &rotate.request_id {
                 None => None,
