@@ -76,8 +76,12 @@ pub struct StoreInfo {
     pub tombstones: u64,
     /// Whether it has a pepper.
     pub pepper: PepperInfo,
-    /// The latest time that its own clock showed.
+    /// The latest time that its own clock showed. Expiry and the end of a grace go by this mark
+    /// while the clock is behind it; [`Store::reset_clock`] sets it to the clock.
     pub mark: Timestamp,
+    /// What its clock shows now. It lies ahead of the mark by the time since the last change or
+    /// flush; behind it only where the clock is wrong, or was.
+    pub clock: Timestamp,
     /// Whether the clock runs so far ahead that the mark does not follow it.
     pub clock_ahead: bool,
     /// What it asks of keys.
@@ -173,6 +177,7 @@ impl Store {
             tombstones: state.tombstones,
             pepper,
             mark: state.mark,
+            clock: self.inner.clock.now(),
             clock_ahead: self.inner.clock_runs_ahead(),
             policy: state.policy,
             file_bytes: self.inner.disk.file_length()?,

@@ -82,7 +82,8 @@ impl Store {
     /// # Errors
     /// Misuse where a field is not of its form or past its bound, or the expiry does not lie ahead;
     /// NO_SUCH_PROJECT, PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not admit it;
-    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; REQUEST_ID_REUSED.
+    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; CLOCK_IS_BEHIND where the key would
+    /// be expired from the start; REQUEST_ID_REUSED.
     pub fn create(&self, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
         let made = self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
@@ -285,7 +286,7 @@ pub(crate) fn resolve(
     };
     let owner = new.owner.clone().or(project_owner);
     let expires_at = new.expires.resolve(policy, now.clock)?;
-    policy.judge_expiry(expires_at, now.clock)?;
+    policy.judge_expiry(expires_at, now)?;
     check_most_keys(writer, owner.as_deref(), policy, now)?;
     Ok(Resolved {
         project,

@@ -108,6 +108,9 @@ codes! {
     PEPPER_REFUSED = 313,
     /// The creating key may not give this away: project, owner, environment or expiry.
     BEYOND_PARENT = 314,
+    /// The clock is so far behind the latest time that it showed that the key would be expired
+    /// from the start.
+    CLOCK_IS_BEHIND = 315,
     /// There is no file at the path.
     NO_STORE = 400,
     /// There is a file at the path already.
@@ -444,6 +447,13 @@ pub enum Refused {
     /// The creating key may not give this away.
     #[error("the creating key may not give this away: {0}")]
     BeyondParent(&'static str),
+    /// The clock is so far behind the store's mark that the key would be expired from the start.
+    #[error(
+        "the clock is {0} seconds behind the latest time that it showed, by which the key would be \
+         expired from the start; set the clock right, or run `keyfob clock reset` if that time was \
+         wrong"
+    )]
+    ClockIsBehind(i64),
 }
 
 impl Refused {
@@ -465,6 +475,7 @@ impl Refused {
             Refused::ProjectIsDisabled(_) => Code::PROJECT_IS_DISABLED,
             Refused::PepperRefused(_) => Code::PEPPER_REFUSED,
             Refused::BeyondParent(_) => Code::BEYOND_PARENT,
+            Refused::ClockIsBehind(_) => Code::CLOCK_IS_BEHIND,
         }
     }
 }

@@ -87,7 +87,8 @@ impl Store {
     ///
     /// # Errors
     /// NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the scopes;
-    /// POLICY_REFUSED; misuse where a field is not of its form.
+    /// POLICY_REFUSED; CLOCK_IS_BEHIND where the new expiry has passed by the store's mark; misuse
+    /// where a field is not of its form.
     pub fn update(&self, id: KeyId, update: &KeyUpdate) -> Result<KeyInfo, Error> {
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
@@ -323,7 +324,7 @@ pub(crate) fn updated(
     now: Now,
 ) -> Result<Option<(KeyRecord, EventKind)>, Error> {
     let policy = writer.state().policy;
-    let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
+    let Some((next, kind)) = before.update(id, update, &policy, now)? else {
         return Ok(None);
     };
     if next.scopes != before.scopes
