@@ -82,7 +82,7 @@ impl Store {
     /// # Errors
     /// Misuse where a field is not of its form or past its bound, or the expiry does not lie ahead;
     /// NO_SUCH_PROJECT, PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not admit it;
-    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; CLOCK_IS_BEHIND where the key would
+    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; `CLOCK_IS_BEHIND` where the key would
     /// be expired from the start; REQUEST_ID_REUSED.
     pub fn create(&self, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;

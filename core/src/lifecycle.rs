@@ -87,7 +87,7 @@ impl Store {
     ///
     /// # Errors
     /// NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the scopes;
-    /// POLICY_REFUSED; CLOCK_IS_BEHIND where the new expiry has passed by the store's mark; misuse
+    /// POLICY_REFUSED; `CLOCK_IS_BEHIND` where the new expiry has passed by the store's mark; misuse
     /// where a field is not of its form.
     pub fn update(&self, id: KeyId, update: &KeyUpdate) -> Result<KeyInfo, Error> {
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
