@@ -264,9 +264,8 @@ impl Checker<'_, '_> {
         loop {
             let rows = self.reader.sealed_rows(table, after, BATCH)?;
             for (key, row) in &rows {
-                let what = format!("{} {}", table.name(), KeyId::from_bytes(*key));
                 let read = table.unseal_canonical::<T>(self.reader.ring(), key, row);
-                if let Some((record, tag)) = self.findings.take(&what, read)? {
+                if let Some((record, tag)) = self.findings.take(table.name(), read)? {
                     counted.sum.add(&tag);
                     each(self, counted, key, &record)?;
                 }

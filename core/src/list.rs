@@ -751,7 +751,7 @@ impl Store {
             return Err(Misuse::InvalidCursor);
         }
         let cursor: Cursor =
-            decode_plain(body, "cursor").map_err(|_: StoreError| Misuse::InvalidCursor)?;
+            decode_plain(body, "the cursor").map_err(|_: StoreError| Misuse::InvalidCursor)?;
         let fits = matches!(
             (order, &cursor.after),
             (Order::Created, Place::Created(_))

@@ -464,3 +464,19 @@ fn a_request_is_remembered_through_a_change_of_peppers() {
     assert!(again.replayed && again.key.id == id);
     assert_eq!(findings(&store), Vec::<String>::new());
 }
+
+#[test]
+fn the_error_of_a_damaged_row_names_the_row_and_what_to_do() {
+    let home = Home::new();
+    let (id, token) = home.key(|_| {});
+    let mut row = key_row(&home.path(), id);
+    *row.last_mut().unwrap() ^= 1;
+    put_key_row(&home.path(), id, &row);
+    for _ in 0..2 {
+        let error = home.store.verify(token.expose(), &plain()).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains(&id.to_string()), "{text}");
+        assert!(text.contains("keyfob check"), "{text}");
+    }
+    assert!(findings(&home.store).join("\n").contains(&id.to_string()));
+}

@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use crate::disk::schema::{ROW_VERSION, Sealed};
 use crate::error::StoreError;
 use crate::event::EventRecord;
+use crate::id::KeyId;
 use crate::limits;
 use crate::tag::{FullTag, Generation, Keyring, TAG_BYTES};
 
@@ -26,17 +27,14 @@ fn encode<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreError> {
     Ok(bytes)
 }
 
-fn decode<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
+/// The record, or what is wrong with it.
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, &'static str> {
     if bytes.len() > limits::RECORD_BYTES {
-        return Err(StoreError::Corrupted(format!(
-            "a row of {what} is too long"
-        )));
+        return Err("is too long");
     }
     match postcard::take_from_bytes(bytes) {
         Ok((record, [])) => Ok(record),
-        _ => Err(StoreError::Corrupted(format!(
-            "a row of {what} does not decode"
-        ))),
+        _ => Err("does not decode"),
     }
 }
 
@@ -50,6 +48,19 @@ impl Sealed {
             Sealed::Tombstones => "tombstones",
             Sealed::Requests => "requests",
         }
+    }
+
+    /// What is wrong with a row, and with which: the id of a key or project, or the beginning of
+    /// a hash, so that who reads it knows what to look at.
+    fn corrupted(self, row_key: &[u8], why: &str) -> StoreError {
+        let name = match (self, <[u8; 16]>::try_from(row_key)) {
+            (Sealed::MetaStore | Sealed::MetaState, _) => {
+                String::from_utf8_lossy(row_key).into_owned()
+            }
+            (_, Ok(id)) => KeyId::from_bytes(id).to_string(),
+            (_, Err(_)) => hex::encode(row_key.get(..8).unwrap_or(row_key)),
+        };
+        StoreError::Corrupted(format!("row {name} of {} {why}", self.name()))
     }
 
     /// Encodes a record under the newest generation, with its tag.
@@ -97,8 +108,7 @@ impl Sealed {
         row_key: &[u8],
         row: &[u8],
     ) -> Result<FullTag, StoreError> {
-        let corrupted =
-            |why: &str| StoreError::Corrupted(format!("a row of {} {why}", self.name()));
+        let corrupted = |why: &str| self.corrupted(row_key, why);
         if row.len() < HEAD + TAG_BYTES {
             return Err(corrupted("is cut short"));
         }
@@ -132,7 +142,8 @@ impl Sealed {
         row: &[u8],
     ) -> Result<(T, FullTag), StoreError> {
         let tag = self.authenticate(ring, row_key, row)?;
-        Ok((decode(&row[HEAD + TAG_BYTES..], self.name())?, tag))
+        let record = decode(&row[HEAD + TAG_BYTES..]);
+        Ok((record.map_err(|why| self.corrupted(row_key, why))?, tag))
     }
 
     /// Decodes a row whose tag is right, and refuses one that would not be written the same.
@@ -144,10 +155,7 @@ impl Sealed {
     ) -> Result<(T, FullTag), StoreError> {
         let (record, tag) = self.unseal::<T>(ring, row_key, row)?;
         if encode(&record)? != row[HEAD + TAG_BYTES..] {
-            return Err(StoreError::Corrupted(format!(
-                "a row of {} is not as keyfob writes it",
-                self.name()
-            )));
+            return Err(self.corrupted(row_key, "is not as keyfob writes it"));
         }
         Ok((record, tag))
     }
@@ -217,7 +225,11 @@ pub(crate) fn decode_event(row: &[u8]) -> Result<(EventRecord, [u8; 32]), StoreE
         hash,
         body,
     } = split_event(row)?;
-    Ok((decode(body, "events")?, hash))
+    let event = decode(body);
+    Ok((
+        event.map_err(|why| StoreError::Corrupted(format!("an event {why}")))?,
+        hash,
+    ))
 }
 
 /// The hash of an event, if it follows from the one before.
@@ -272,7 +284,7 @@ pub(crate) fn encode_plain<T: Serialize>(record: &T) -> Result<Vec<u8>, StoreErr
 
 /// A record without a tag: one that grants nothing.
 pub(crate) fn decode_plain<T: DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, StoreError> {
-    decode(bytes, what)
+    decode(bytes).map_err(|why| StoreError::Corrupted(format!("{what} {why}")))
 }
 
 #[cfg(test)]
@@ -368,7 +380,7 @@ mod tests {
         fn random_bytes_never_panic_and_never_decode(row in proptest::collection::vec(any::<u8>(), 0..400)) {
             let ring = ring(None);
             prop_assert!(Sealed::Keys.unseal::<crate::key::KeyRecord>(&ring, b"id", &row).is_err());
-            let _ = decode::<crate::key::KeyRecord>(&row, "keys");
+            let _ = decode::<crate::key::KeyRecord>(&row);
             let _ = decode_event(&row);
         }
 

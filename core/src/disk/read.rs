@@ -129,7 +129,7 @@ pub(crate) fn identity_claimed(
     row.value()
         .get(18..)
         .ok_or_else(|| StoreError::Corrupted("the store's own row is cut short".into()))
-        .and_then(|body| decode_plain(body, "meta"))
+        .and_then(|body| decode_plain(body, "the store's own row"))
 }
 
 /// The keys that the rows of a store are read with, from the peppers that were given.
