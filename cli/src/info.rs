@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::session::Session;
-use crate::when::{rfc3339, shown, shown_with_distance};
+use crate::when::{rfc3339, shown_with_distance};
 use crate::{policy, table};
 
 pub(crate) fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
@@ -33,6 +33,7 @@ pub(crate) fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
                 "tombstones": info.tombstones,
                 "pepper": pepper,
                 "mark": rfc3339(info.mark),
+                "clock": rfc3339(info.clock),
                 "clock_ahead": info.clock_ahead,
                 "policy": policy::document(&info.policy),
                 "file_bytes": info.file_bytes,
@@ -54,9 +55,15 @@ pub(crate) fn run(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
             ("imported digests", info.digests.to_string()),
             ("tombstones", info.tombstones.to_string()),
             ("pepper", pepper.to_owned()),
-            ("latest time seen", shown(info.mark)),
+            ("latest time seen", shown_with_distance(info.mark)),
             ("file size", format!("{} bytes", info.file_bytes)),
         ];
+        if info.mark > info.clock {
+            rows.push((
+                "warning",
+                "the clock is behind the latest time seen; `keyfob clock` says more".to_owned(),
+            ));
+        }
         if info.clock_ahead {
             rows.push((
                 "warning",

@@ -292,7 +292,7 @@ fn the_store_as_a_whole() {
         json!({
             "store": "keys.redb", "store_id": "STORE_ID", "format": 1, "prefix": "acme", "created_at": "CREATED_AT",
             "sequence": 1, "head": "HEAD", "log_begins_after": 0, "keys": 0, "projects": 0, "digests": 0,
-            "tombstones": 0, "pepper": "none", "mark": "MARK", "clock_ahead": false, "policy": {
+            "tombstones": 0, "pepper": "none", "mark": "MARK", "clock": "CLOCK", "clock_ahead": false, "policy": {
                 "default_lifetime": null, "longest_lifetime": null, "expiry_required": false, "most_keys_per_owner": null,
             }, "file_bytes": null, "read_only": false, "scanner_expression": expression,
         })

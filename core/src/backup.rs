@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::copy::copy;
+use crate::disk::read::{Reader, is_changing};
 use crate::disk::schema::FORMAT_VERSION;
 use crate::disk::{Disk, DiskOptions};
 use crate::error::{Error, StoreError};
@@ -75,8 +76,12 @@ pub struct StoreInfo {
     pub tombstones: u64,
     /// Whether it has a pepper.
     pub pepper: PepperInfo,
-    /// The latest time that its own clock showed.
+    /// The latest time that its own clock showed. Expiry and the end of a grace go by this mark
+    /// while the clock is behind it; [`Store::reset_clock`] sets it to the clock.
     pub mark: Timestamp,
+    /// What its clock shows now. It lies ahead of the mark by the time since the last change or
+    /// flush; behind it only where the clock is wrong, or was.
+    pub clock: Timestamp,
     /// Whether the clock runs so far ahead that the mark does not follow it.
     pub clock_ahead: bool,
     /// What it asks of keys.
@@ -113,7 +118,8 @@ impl Store {
             ..options
         };
         let (sequence, keys) = self.inner.disk.read(|transaction| {
-            let state = crate::disk::read::Reader::new(transaction, &self.inner.ring).state()?;
+            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
+            let state = Reader::new(transaction, ring).state()?;
             Disk::create(to.as_ref(), &options, |new| {
                 copy(transaction, new, progress)
             })?;
@@ -149,8 +155,8 @@ impl Store {
     /// # Errors
     /// What the store says.
     pub fn info(&self) -> Result<StoreInfo, Error> {
-        let state = self.read(|reader| reader.state())?;
-        let identity = &self.inner.identity;
+        let (state, identity) =
+            self.read(|reader| Ok::<_, StoreError>((reader.state()?, reader.identity()?)))?;
         let pepper = match (&identity.pepper.changing_from, &identity.pepper.check) {
             (Some(_), _) => PepperInfo::Changing,
             (None, Some(_)) => PepperInfo::Set,
@@ -171,6 +177,7 @@ impl Store {
             tombstones: state.tombstones,
             pepper,
             mark: state.mark,
+            clock: self.inner.clock.now(),
             clock_ahead: self.inner.clock_runs_ahead(),
             policy: state.policy,
             file_bytes: self.inner.disk.file_length()?,

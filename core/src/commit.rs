@@ -3,8 +3,8 @@
 //! and every verification that starts afterwards sees it.
 
 use crate::disk::WriteFailure;
-use crate::disk::read::Reader;
-use crate::disk::write::{Stamp, Writer};
+use crate::disk::read::{self, Reader};
+use crate::disk::write::{self, Stamp, Writer};
 use crate::error::{Error, StoreError};
 use crate::limits;
 use crate::store::{Inner, Store};
@@ -70,7 +70,8 @@ impl Inner {
     ) -> Result<T, Error> {
         let mut written = None;
         let result = self.disk.write(|transaction| {
-            let mut writer = Writer::open(transaction, &self.ring, stamp)?;
+            let ring = self.keys(|ring| write::is_changing(transaction, ring))?;
+            let mut writer = Writer::open(transaction, ring, stamp)?;
             let value = f(&mut writer)?;
             if writer.changed()
                 && let Some(mark) = self.mark_candidate()
@@ -93,7 +94,8 @@ impl Inner {
     fn unhappened(&self, error: StoreError, written: Option<(u64, [u8; 32])>) -> Error {
         self.disk.open_anew();
         let stands = self.disk.read(|transaction| {
-            let reader = Reader::new(transaction, &self.ring);
+            let ring = self.keys(|ring| read::is_changing(transaction, ring))?;
+            let reader = Reader::new(transaction, ring);
             let Some((sequence, head)) = written else {
                 return Ok(false);
             };

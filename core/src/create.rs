@@ -13,7 +13,7 @@ use crate::disk::write::Writer;
 use crate::error::{Denied, Error, Refused, StoreError};
 use crate::event::EventKind;
 use crate::id::{KeyId, ProjectId};
-use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret, check_text};
+use crate::key::{Expiry, KeyRecord, KeyState, NewKey, Resolved, StoredSecret};
 use crate::key_info::KeyInfo;
 use crate::lifecycle::{applied, no_such_key, project_of};
 use crate::limits;
@@ -80,7 +80,8 @@ impl Store {
     /// # Errors
     /// Misuse where a field is not of its form or past its bound, or the expiry does not lie ahead;
     /// NO_SUCH_PROJECT, PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not admit it;
-    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; REQUEST_ID_REUSED.
+    /// POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; `CLOCK_IS_BEHIND` where the key would
+    /// be expired from the start; REQUEST_ID_REUSED.
     pub fn create(&self, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
@@ -237,12 +238,6 @@ impl Store {
         digest: [u8; 32],
         now: Now,
     ) -> Result<Request, Error> {
-        check_text(
-            "request id (bytes)",
-            request_id,
-            1,
-            limits::REQUEST_ID_BYTES,
-        )?;
         match writer.request(&request_key(&self.actor, request_id))? {
             Some(row) if now.clock.seconds_since(row.at) < limits::REQUEST_ID_SECONDS => {
                 if row.digest == digest {
@@ -339,7 +334,7 @@ fn resolve(
     };
     let owner = new.owner.clone().or(project_owner);
     let expires_at = new.expires.resolve(policy, now.clock)?;
-    policy.judge_expiry(expires_at, now.clock)?;
+    policy.judge_expiry(expires_at, now)?;
     owners.one_more(writer, owner.as_deref(), policy, now)?;
     Ok(Resolved {
         project,

@@ -108,6 +108,9 @@ codes! {
     PEPPER_REFUSED = 313,
     /// The creating key may not give this away: project, owner, environment or expiry.
     BEYOND_PARENT = 314,
+    /// The clock is so far behind the latest time that it showed that the key would be expired
+    /// from the start.
+    CLOCK_IS_BEHIND = 315,
     /// There is no file at the path.
     NO_STORE = 400,
     /// There is a file at the path already.
@@ -444,6 +447,13 @@ pub enum Refused {
     /// The creating key may not give this away.
     #[error("the creating key may not give this away: {0}")]
     BeyondParent(&'static str),
+    /// The clock is so far behind the store's mark that the key would be expired from the start.
+    #[error(
+        "the clock is {0} seconds behind the latest time that it showed, by which the key would be \
+         expired from the start; set the clock right, or run `keyfob clock reset` if that time was \
+         wrong"
+    )]
+    ClockIsBehind(i64),
 }
 
 impl Refused {
@@ -465,6 +475,7 @@ impl Refused {
             Refused::ProjectIsDisabled(_) => Code::PROJECT_IS_DISABLED,
             Refused::PepperRefused(_) => Code::PEPPER_REFUSED,
             Refused::BeyondParent(_) => Code::BEYOND_PARENT,
+            Refused::ClockIsBehind(_) => Code::CLOCK_IS_BEHIND,
         }
     }
 }
@@ -728,6 +739,84 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), Code::ALL.len());
         assert!(!names.contains(&"UNKNOWN"));
+    }
+
+    /// The numbers stand in programs in other languages: a change here is a change of all of them.
+    #[test]
+    fn every_code_has_the_number_that_it_was_given_once() {
+        let table: &[(&str, u16)] = &[
+            ("OK", 0),
+            ("DONE", 1),
+            ("INVALID_ARGUMENT", 100),
+            ("INVALID_SCOPE", 101),
+            ("INVALID_TIME", 102),
+            ("LIMIT_EXCEEDED", 103),
+            ("INVALID_CURSOR", 104),
+            ("INVALID_PEPPER", 105),
+            ("EMPTY_REQUIREMENT", 106),
+            ("MALFORMED", 200),
+            ("NOT_FOUND", 201),
+            ("REVOKED", 202),
+            ("DISABLED", 203),
+            ("NOT_YET_VALID", 204),
+            ("EXPIRED", 205),
+            ("WRONG_ENVIRONMENT", 206),
+            ("WRONG_PROJECT", 207),
+            ("IP_NOT_ALLOWED", 208),
+            ("INSUFFICIENT_SCOPE", 209),
+            ("WRONG_OWNER", 210),
+            ("NO_SUCH_KEY", 300),
+            ("NO_SUCH_PROJECT", 301),
+            ("NAME_TAKEN", 302),
+            ("KEY_IS_REVOKED", 303),
+            ("KEY_IS_EXPIRED", 304),
+            ("SCOPE_NOT_ALLOWED", 305),
+            ("REQUEST_ID_REUSED", 306),
+            ("AMBIGUOUS_KEY", 307),
+            ("POLICY_REFUSED", 308),
+            ("TOO_MANY_KEYS", 309),
+            ("DIGEST_TAKEN", 310),
+            ("NOT_IMPORTABLE", 311),
+            ("PROJECT_IS_DISABLED", 312),
+            ("PEPPER_REFUSED", 313),
+            ("BEYOND_PARENT", 314),
+            ("CLOCK_IS_BEHIND", 315),
+            ("NO_STORE", 400),
+            ("STORE_EXISTS", 401),
+            ("NOT_A_STORE", 402),
+            ("NEWER_FORMAT", 403),
+            ("PEPPER_REQUIRED", 404),
+            ("WRONG_PEPPER", 405),
+            ("LOCKED", 406),
+            ("BUSY", 407),
+            ("READ_ONLY", 408),
+            ("NO_SPACE", 409),
+            ("CORRUPTED", 410),
+            ("REPLACED", 411),
+            ("ROLLED_BACK", 412),
+            ("GONE", 413),
+            ("FORKED", 414),
+            ("CLOSED", 415),
+            ("OUTCOME_UNKNOWN", 416),
+            ("NEEDS_RECOVERY", 417),
+            ("IO", 418),
+            ("PEPPER_NOT_EXPECTED", 419),
+            ("INSECURE_PERMISSIONS", 420),
+            ("NOT_A_FILE", 421),
+            ("DANGLING_LINK", 422),
+            ("EMPTY_FILE", 423),
+            ("TRUNCATED", 424),
+            ("NETWORK_FILE_SYSTEM", 425),
+            ("PERMISSION_DENIED", 426),
+            ("OPTIONS_CONTRADICT", 427),
+            ("INTERNAL", 900),
+            ("POISONED", 901),
+        ];
+        let all: Vec<_> = Code::ALL
+            .iter()
+            .map(|code| (code.name(), code.number()))
+            .collect();
+        assert_eq!(all, table, "a new code goes into this table too");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::error::Misuse;
 use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, KeyState};
 use crate::key_info::SecretUse;
+use crate::limits;
 use crate::project::{ProjectRecord, check_project_asked};
 use crate::scope::Scope;
 use crate::time::{Now, Timestamp};
@@ -77,6 +78,17 @@ impl Filter {
         if let Some(project) = &self.project {
             check_project_asked(project)?;
         }
+        // What is longer than a key can hold finds none, and would not fit a cursor.
+        let texts = [
+            ("name part (bytes)", &self.name_part, limits::KEY_NAME_BYTES),
+            ("owner (bytes)", &self.owner, limits::OWNER_BYTES),
+            ("tag (bytes)", &self.tag, limits::TAG_BYTES),
+        ];
+        for (what, text, most) in texts {
+            Misuse::check_limit(what, text.as_ref().map_or(0, String::len), most)?;
+        }
+        let states = self.states.len();
+        Misuse::check_limit("states", states, KeyState::ALL.len())?;
         if self.expires_within.is_some_and(|seconds| seconds < 0) {
             return Err(Misuse::InvalidTime {
                 what: "expires within",

@@ -121,7 +121,8 @@ impl Store {
     /// In the results: `NOT_IMPORTABLE` with the reason, which never holds the string; `DIGEST_TAKEN`,
     /// also where the key was pruned; misuse where a name, owner, scope, environment or pair of
     /// metadata is not of its form; `SCOPE_NOT_ALLOWED` by the project; `POLICY_REFUSED`,
-    /// `TOO_MANY_KEYS` for keys that are still good, of which an import is a creation.
+    /// `TOO_MANY_KEYS` for keys that are still good, of which an import is a creation;
+    /// `CLOCK_IS_BEHIND` where the expiry of the defaults has passed by the store's mark.
     ///
     /// In `stopped`: what the store says, and `NO_SUCH_PROJECT`, `PROJECT_IS_DISABLED` for the project
     /// of the defaults. After `OUTCOME_UNKNOWN` the lines of one transaction beyond the results may
@@ -332,7 +333,7 @@ impl Destination {
             at => at,
         };
         if !ended {
-            self.policy.judge_expiry(expires_at, now.clock)?;
+            self.policy.judge_expiry(expires_at, now)?;
             let (owners, policy) = (&mut self.owners, &self.policy);
             owners.one_more(writer, owner.as_deref(), policy, now)?;
         }

@@ -1,7 +1,6 @@
 //! The full check of a store: the engine's own pages, every tag, the sum of all tags, indexes
 //! against records, and the chain of the log.
 
-use crate::disk::codec::decode_plain;
 use crate::disk::read::Reader;
 use crate::disk::schema::{DigestRow, RequestRow, Sealed, State, Tombstone};
 use crate::error::{Error, StoreError};
@@ -94,6 +93,7 @@ struct Counted {
     by_owner: u64,
     by_expiry: u64,
     existing_projects: u64,
+    requests: u64,
 }
 
 impl Store {
@@ -119,6 +119,7 @@ impl Store {
             let mut checker = Checker {
                 reader,
                 findings: &mut findings,
+                index_lacks: false,
                 progress,
                 done: 0,
                 all: 0,
@@ -163,6 +164,8 @@ impl Store {
 struct Checker<'a, 'r> {
     reader: &'a Reader<'r>,
     findings: &'a mut Findings,
+    /// Whether a record's row is missing in an index.
+    index_lacks: bool,
     progress: &'a mut dyn FnMut(u64, u64),
     done: u64,
     all: u64,
@@ -192,6 +195,8 @@ impl Checker<'_, '_> {
         let Some(state) = self.findings.take("state", state)? else {
             return Ok((Counted::default(), 0, None));
         };
+        let identity = self.reader.identity();
+        self.findings.take("meta", identity)?;
         let mut counted = Counted::default();
         self.sealed::<KeyRecord>(Sealed::Keys, &mut counted, Self::key)?;
         self.sealed::<ProjectRecord>(Sealed::Projects, &mut counted, Self::project)?;
@@ -200,38 +205,39 @@ impl Checker<'_, '_> {
             Ok(())
         })?;
         self.digests(&mut counted)?;
-        self.requests()?;
+        self.requests(&mut counted)?;
         for (what, counted, noted) in [
             ("keys", counted.keys, state.keys),
             ("projects", counted.projects, state.projects),
             ("digests", counted.digests, state.digests),
             ("tombstones", counted.tombstones, state.tombstones),
-            (
-                "the index by project",
-                length("keys_by_project"),
-                counted.by_project,
-            ),
-            (
-                "the index by owner",
-                length("keys_by_owner"),
-                counted.by_owner,
-            ),
-            (
-                "the index by expiry",
-                length("keys_by_expiry"),
-                counted.by_expiry,
-            ),
-            (
-                "the index of project names",
-                length("project_names"),
-                counted.existing_projects,
-            ),
         ] {
             if counted != noted {
                 self.findings.add(format!(
                     "{what}: there are {counted} rows, and should be {noted}"
                 ));
             }
+        }
+        // Every record was asked for its rows; where there are others beside them, or one is
+        // missing, the rows are asked for their records.
+        let rows = [
+            ("keys_by_project", counted.by_project),
+            ("keys_by_owner", counted.by_owner),
+            ("keys_by_expiry", counted.by_expiry),
+            ("project_names", counted.existing_projects),
+            ("requests_by_time", counted.requests),
+        ];
+        if self.index_lacks || rows.iter().any(|(name, rows)| length(name) != *rows) {
+            let mut strays = Vec::new();
+            let told = self.reader.stray_rows(&mut |stray| {
+                if strays.len() <= MOST_FINDINGS {
+                    strays.push(stray);
+                }
+            });
+            for stray in strays {
+                self.findings.add(stray);
+            }
+            self.findings.take("indexes", told)?;
         }
         if counted.sum != state.sum {
             self.findings.add("rows: their tags do not sum up to what was noted; one was put back, removed or added");
@@ -258,9 +264,8 @@ impl Checker<'_, '_> {
         loop {
             let rows = self.reader.sealed_rows(table, after, BATCH)?;
             for (key, row) in &rows {
-                let what = format!("{} {}", table.name(), KeyId::from_bytes(*key));
                 let read = table.unseal_canonical::<T>(self.reader.ring(), key, row);
-                if let Some((record, tag)) = self.findings.take(&what, read)? {
+                if let Some((record, tag)) = self.findings.take(table.name(), read)? {
                     counted.sum.add(&tag);
                     each(self, counted, key, &record)?;
                 }
@@ -284,9 +289,10 @@ impl Checker<'_, '_> {
         counted.by_project += u64::from(record.project.is_some());
         counted.by_owner += u64::from(record.owner.is_some());
         counted.by_expiry += u64::from(record.expires_at.is_some());
-        if !self.reader.has_index_rows(id, record)? {
+        for index in self.reader.indexes_without(id, record)? {
+            self.index_lacks = true;
             self.findings
-                .add(format!("key {id}: a row of an index is missing"));
+                .add(format!("key {id}: its row is missing in {index}"));
         }
         let project = self.reader.project_of_key(record);
         self.findings.take(&format!("key {id}"), project)?;
@@ -318,6 +324,7 @@ impl Checker<'_, '_> {
         let found = self.reader.project_named(&record.name);
         let found = self.findings.take(&format!("project {id}"), found)?;
         if !matches!(found, Some(Some((named, _))) if named == id) {
+            self.index_lacks = true;
             self.findings
                 .add(format!("project {id}: its name is not in the index"));
         }
@@ -355,13 +362,28 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn requests(&mut self) -> Result<(), StoreError> {
-        let rows = self.reader.request_rows()?;
-        for row in &rows {
-            let read = decode_plain::<RequestRow>(row, "requests");
-            self.findings.take("request", read)?;
+    fn requests(&mut self, counted: &mut Counted) -> Result<(), StoreError> {
+        let mut after = None;
+        loop {
+            let rows = self.reader.request_rows(after, BATCH)?;
+            for (key, row) in &rows {
+                let ring = self.reader.ring();
+                let read = Sealed::Requests.unseal_canonical::<RequestRow>(ring, key, row);
+                counted.requests += 1;
+                let Some((request, _)) = self.findings.take("request", read)? else {
+                    continue;
+                };
+                if !self.reader.has_request_time(key, request.at)? {
+                    self.index_lacks = true;
+                    self.findings
+                        .add("request: its row is missing in requests_by_time");
+                }
+            }
+            self.tick(rows.len() as u64);
+            after = rows.last().map(|(key, _)| *key);
+            if rows.len() < BATCH {
+                return Ok(());
+            }
         }
-        self.tick(rows.len() as u64);
-        Ok(())
     }
 }

@@ -521,7 +521,7 @@ impl KeyRecord {
         id: KeyId,
         update: &KeyUpdate,
         policy: &Policy,
-        now: Timestamp,
+        now: Now,
     ) -> Result<Option<(Self, EventKind)>, crate::error::Error> {
         if self.revocation.is_some() {
             return Err(Refused::KeyIsRevoked(id).into());
@@ -558,7 +558,7 @@ impl KeyRecord {
         match expires {
             Change::Keep => {}
             Change::Clear => next.expires_at = None,
-            Change::Set(expiry) => next.expires_at = expiry.resolve(policy, now)?,
+            Change::Set(expiry) => next.expires_at = expiry.resolve(policy, now.clock)?,
         }
         if next.expires_at != self.expires_at {
             policy.judge_expiry(next.expires_at, now)?;
@@ -597,7 +597,7 @@ impl KeyRecord {
         rotation_due_after.apply(&mut next.rotation_due_after);
         check_period("rotation period", next.rotation_due_after)?;
         if next.not_before != self.not_before {
-            check_not_before(next.not_before, now)?;
+            check_not_before(next.not_before, now.clock)?;
         }
         check_validity(next.not_before, next.expires_at)?;
         next.cut_grace();
@@ -606,7 +606,7 @@ impl KeyRecord {
         if changed.is_empty() {
             return Ok(None);
         }
-        next.updated_at = now;
+        next.updated_at = now.clock;
         Ok(Some((next, EventKind::KeyUpdated { changed })))
     }
 
@@ -927,7 +927,7 @@ mod tests {
         let mut update = KeyUpdate::default();
         update.expires = Change::Set(Expiry::At(at(2_000)));
         let (next, _) = rotated
-            .update(ID, &update, &Policy::default(), at(1_001))
+            .update(ID, &update, &Policy::default(), now(1_001))
             .unwrap()
             .unwrap();
         assert_eq!(next.previous.unwrap().grace_expires_at, at(2_000));
@@ -944,7 +944,7 @@ mod tests {
         };
         assert!(
             revoked
-                .update(ID, &update, &Policy::default(), at(2))
+                .update(ID, &update, &Policy::default(), now(2))
                 .is_err()
         );
         assert!(revoked.set_enabled(ID, false, at(2)).is_err());
@@ -963,7 +963,7 @@ mod tests {
         );
         assert!(
             expired
-                .update(ID, &update, &Policy::default(), at(2_000))
+                .update(ID, &update, &Policy::default(), now(2_000))
                 .unwrap()
                 .is_some()
         );

@@ -86,7 +86,8 @@ impl Store {
     ///
     /// # Errors
     /// NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the scopes;
-    /// POLICY_REFUSED; misuse where a field is not of its form.
+    /// POLICY_REFUSED; `CLOCK_IS_BEHIND` where the new expiry has passed by the store's mark; misuse
+    /// where a field is not of its form.
     pub fn update(&self, id: KeyId, update: &KeyUpdate) -> Result<KeyInfo, Error> {
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;
@@ -134,7 +135,8 @@ impl Store {
 
     /// Revokes by possession: who presents a token that is good now ends it, whatever environment,
     /// project, address or expiry say. The current secret ends the key; the old one, during a
-    /// grace, ends itself, unless `whole_key` asks for all of it.
+    /// grace, ends itself, unless `whole_key` asks for all of it. A string that was imported under
+    /// two formats ends both keys; the answer is the first that it ended.
     ///
     /// # Errors
     /// MALFORMED, NOT_FOUND where no secret of this store was presented.
@@ -148,20 +150,36 @@ impl Store {
         let text = token.as_ref();
         // The key is found in a snapshot, and judged again inside the transaction.
         let found = self.read(|reader| self.locate(reader, text))??;
-        let id = found.key_id;
-        let presented = match found.matched {
-            MatchedSecret::Current => found.record.current.secret,
-            MatchedSecret::Previous => found
-                .record
-                .previous
-                .map_or(found.record.current.secret, |previous| previous.slot.secret),
-        };
-        self.change_key(id, |record, now| {
-            let matched = record.matching(&presented).ok_or(Denied::NotFound)?;
-            let note = revoke.note.as_deref();
-            let (next, kind) =
-                record.revoke_by_possession(matched, whole_key, revoke.reason, note, now)?;
-            Ok(Some((next, kind)))
+        let found: Vec<_> = found
+            .into_iter()
+            .map(|found| {
+                let current = found.record.current.secret;
+                let presented = match (found.matched, found.record.previous) {
+                    (MatchedSecret::Previous, Some(previous)) => previous.slot.secret,
+                    _ => current,
+                };
+                (found.key_id, presented)
+            })
+            .collect();
+        self.change(Room::FromReserve, |writer, now| {
+            let mut ended = None;
+            for (id, presented) in &found {
+                let Some(before) = writer.key(*id)? else {
+                    continue;
+                };
+                let note = revoke.note.as_deref();
+                let next = before.matching(presented).and_then(|matched| {
+                    before
+                        .revoke_by_possession(matched, whole_key, revoke.reason, note, now)
+                        .ok()
+                });
+                // One that it opens no longer, while it still opens another.
+                let Some((next, kind)) = next else { continue };
+                let after = applied(writer.apply_key(*id, Some(&before), Some(next), kind)?)?;
+                ended.get_or_insert((*id, after));
+            }
+            let (id, after) = ended.ok_or(Denied::NotFound)?;
+            self.shown(writer, id, after, now)
         })
     }
 
@@ -176,6 +194,9 @@ impl Store {
         if rotate.grace < 0 {
             let why = "must not be negative";
             return Err(Misuse::InvalidTime { what: "grace", why }.into());
+        }
+        if let Some(id) = &rotate.request_id {
+            check_text("request id (bytes)", id, 1, limits::REQUEST_ID_BYTES)?;
         }
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
             let request = match &rotate.request_id {
@@ -296,7 +317,7 @@ pub(crate) fn updated(
     now: Now,
 ) -> Result<Option<(KeyRecord, EventKind)>, Error> {
     let policy = writer.state().policy;
-    let Some((next, kind)) = before.update(id, update, &policy, now.clock)? else {
+    let Some((next, kind)) = before.update(id, update, &policy, now)? else {
         return Ok(None);
     };
     if next.scopes != before.scopes

@@ -133,6 +133,15 @@ fn compile<'f>(filter: &'f Filter, reader: &Reader<'_>) -> Result<Compiled<'f>, 
     Ok(Compiled::new(filter, project))
 }
 
+/// Where the candidates of a filter come from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Way {
+    /// The narrowest index.
+    Index,
+    /// The keys themselves, all of them.
+    Records,
+}
+
 /// What the records of one snapshot are shown with.
 struct View<'a> {
     store: &'a Store,
@@ -326,7 +335,7 @@ impl Store {
         let mut keys = Vec::new();
         loop {
             let most = page.limit - keys.len();
-            let batch = self.read_batch(filter, page, after.as_ref(), most)?;
+            let batch = self.read_batch(filter, page, Way::Index, after.as_ref(), most)?;
             let full = batch.keys.len() == most;
             let last = batch.keys.last().map(|(place, _)| place.clone());
             keys.extend(batch.keys.into_iter().map(|(_, key)| key));
@@ -396,7 +405,9 @@ impl Store {
         Ok(kept.into_values().collect())
     }
 
-    /// At most so many ids of keys that a filter means, by creation, and where to go on.
+    /// At most so many ids of keys that a filter means, by creation, and where to go on. Scans the
+    /// keys themselves: an index carries no tag, and who can write the file could take a key out
+    /// of it, to keep it from being taken away.
     pub(crate) fn select(
         &self,
         filter: &Filter,
@@ -409,7 +420,7 @@ impl Store {
         let mut ids = Vec::new();
         loop {
             let left = most - ids.len();
-            let batch = self.read_batch(filter, &page, place.as_ref(), left)?;
+            let batch = self.read_batch(filter, &page, Way::Records, place.as_ref(), left)?;
             ids.extend(batch.keys.iter().map(|(place, _)| place.id()));
             match batch.next {
                 None => return Ok((ids, None)),
@@ -426,11 +437,12 @@ impl Store {
         &self,
         filter: &Filter,
         page: &PageRequest,
+        way: Way,
         after: Option<&Place>,
         most: usize,
     ) -> Result<Batch, Error> {
         let _uses = self.inner.marks.seeing();
-        self.read(|reader| self.batch(reader, filter, page, after, most))
+        self.read(|reader| self.batch(reader, filter, page, way, after, most))
     }
 
     /// Looks at a batch of candidates in one snapshot.
@@ -439,12 +451,16 @@ impl Store {
         reader: &Reader<'_>,
         filter: &Filter,
         page: &PageRequest,
+        way: Way,
         after: Option<&Place>,
         most: usize,
     ) -> Result<Batch, Error> {
         let compiled = compile(filter, reader)?;
         let mut view = View::new(self, reader)?;
-        let candidates = candidates(reader, &compiled, page, after, view.now)?;
+        let candidates = match way {
+            Way::Index => candidates(reader, &compiled, page, after, view.now)?,
+            Way::Records => scanned(reader, page.reverse, after.map(Place::id))?,
+        };
         let (mut keys, mut next) = (Vec::new(), candidates.next);
         for (id, record) in candidates.keys {
             if !view.matches(&compiled, id, &record)? {
@@ -597,7 +613,7 @@ impl Store {
             return Err(Misuse::InvalidCursor);
         }
         let cursor: Cursor =
-            decode_plain(body, "cursor").map_err(|_: StoreError| Misuse::InvalidCursor)?;
+            decode_plain(body, "the cursor").map_err(|_: StoreError| Misuse::InvalidCursor)?;
         let fits = matches!(
             (order, &cursor.after),
             (Order::Created, Place::Created(_))
@@ -726,18 +742,7 @@ fn candidates(
     let ids = match (compiled.project, &compiled.filter.owner) {
         (Some(project), _) => reader.ids_of_project(project, after, reverse, BATCH)?,
         (None, Some(owner)) => reader.ids_of_owner(owner, after, reverse, BATCH)?,
-        (None, None) => {
-            let keys = reader.keys(after, reverse, BATCH)?;
-            let next = if keys.len() < BATCH {
-                None
-            } else {
-                keys.last().map(|(id, _)| *id)
-            };
-            return Ok(Candidates {
-                keys,
-                next: next.map(Place::Created),
-            });
-        }
+        (None, None) => return scanned(reader, reverse, after),
     };
     let next = if ids.len() < BATCH {
         None
@@ -748,6 +753,24 @@ fn candidates(
         .into_iter()
         .map(|id| indexed(reader, id))
         .collect::<Result<_, _>>()?;
+    Ok(Candidates {
+        keys,
+        next: next.map(Place::Created),
+    })
+}
+
+/// Every key is a candidate, by creation.
+fn scanned(
+    reader: &Reader<'_>,
+    reverse: bool,
+    after: Option<KeyId>,
+) -> Result<Candidates, StoreError> {
+    let keys = reader.keys(after, reverse, BATCH)?;
+    let next = if keys.len() < BATCH {
+        None
+    } else {
+        keys.last().map(|(id, _)| *id)
+    };
     Ok(Candidates {
         keys,
         next: next.map(Place::Created),

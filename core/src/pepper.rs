@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::commit::{Room, bulk_bytes};
 use crate::disk::Disk;
 use crate::disk::read::{Peppers, identify, identity_claimed};
-use crate::disk::schema::{Identity, PepperState, Rechain, Sealed};
+use crate::disk::schema::{Identity, PepperState, Sealed};
 use crate::error::{Error, Refused, StoreError};
 use crate::event::EventKind;
 use crate::secret::Pepper;
@@ -60,56 +60,68 @@ impl StoreOptions {
         progress: Progress<'_>,
     ) -> Result<(), Error> {
         self.check()?;
+        self.begin_or_resume(path, new.as_deref())?;
+        // From here on it is all one, whether it begins or goes on.
+        let given = self.peppers();
+        let retired = given
+            .retired
+            .iter()
+            .chain(&given.current)
+            .cloned()
+            .collect();
+        let peppers = Peppers {
+            current: new,
+            retired,
+        };
         let disk = Disk::open(path, self.disk_options().clone())?;
-        let before = disk.read(|transaction| identity_claimed(transaction, path))?;
-        let under_way = before.pepper.changing_from.is_some();
-        let new_check = new
-            .as_ref()
-            .map(|pepper| pepper_check(pepper, before.store_id));
-        let (identity, ring) = if under_way {
-            if before.pepper.check != new_check {
+        let (identity, ring) = disk.read(|transaction| identify(transaction, path, &peppers))?;
+        if identity.pepper.changing_from.is_none() {
+            return Ok(disk.close()?); // the same command elsewhere was faster
+        }
+        let store = self.assemble(disk, identity, ring);
+        store.move_rows(progress)?;
+        store.finish_pepper_change()?;
+        store.close()
+    }
+
+    /// Begins the change, unless the same one is under way.
+    fn begin_or_resume(&self, path: &Path, new: Option<&Pepper>) -> Result<(), Error> {
+        let disk = Disk::open(path, self.disk_options().clone())?;
+        let claimed = disk.read(|transaction| identity_claimed(transaction, path))?;
+        let new_check = new.map(|pepper| pepper_check(pepper, claimed.store_id));
+        if claimed.pepper.changing_from.is_some() {
+            if claimed.pepper.check != new_check {
                 return Err(Refused::PepperRefused(
                     "another change of peppers is under way; finish it first, with the same peppers",
                 )
                 .into());
             }
-            let given = self.peppers();
-            let retired = given
-                .retired
-                .iter()
-                .chain(&given.current)
-                .cloned()
-                .collect();
-            let peppers = Peppers {
-                current: new,
-                retired,
-            };
-            disk.read(|transaction| identify(transaction, path, &peppers))?
-        } else {
-            let (identity, mut ring) =
-                disk.read(|transaction| identify(transaction, path, self.peppers()))?;
-            if identity.pepper.check == new_check {
-                return Err(Refused::PepperRefused(match new {
-                    Some(_) => "the store has this pepper already",
-                    None => "the store has no pepper",
-                })
-                .into());
-            }
-            let next = next_generation(identity.pepper.current)?;
-            ring.accept(next, new.as_deref());
-            let pepper = PepperState {
+            return Ok(disk.close()?);
+        }
+        let (identity, ring) =
+            disk.read(|transaction| identify(transaction, path, self.peppers()))?;
+        if identity.pepper.check == new_check {
+            return Err(Refused::PepperRefused(match new {
+                Some(_) => "the store has this pepper already",
+                None => "the store has no pepper",
+            })
+            .into());
+        }
+        let next = next_generation(identity.pepper.current)?;
+        let mut wider = ring.clone();
+        wider.accept(next, new);
+        let changing = Identity {
+            pepper: PepperState {
                 current: next,
                 check: new_check,
                 changing_from: Some((identity.pepper.current, identity.pepper.check)),
-            };
-            (Identity { pepper, ..identity }, ring)
+            },
+            ..identity.clone()
         };
-        let store = self.assemble(disk, identity, ring);
-        if !under_way {
-            store.begin_pepper_change()?;
-        }
-        store.move_rows(progress)?;
-        store.finish_pepper_change()?;
+        let store = self.same().assemble(disk, identity, ring);
+        store.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
+            Ok(writer.begin_pepper_change(wider, &changing)?)
+        })?;
         store.close()
     }
 }
@@ -125,25 +137,14 @@ fn next_generation(current: Generation) -> Result<Generation, Error> {
 }
 
 impl Store {
-    fn begin_pepper_change(&self) -> Result<(), Error> {
-        self.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
-            writer.put_identity(&self.inner.identity)?;
-            writer.apply_state(EventKind::PepperChangeBegun, |state| {
-                state.rechain = Some(Rechain {
-                    through: state.cut.0,
-                    old_hash: state.cut.1,
-                    new_hash: state.cut.1,
-                });
-            })?;
-            Ok(())
-        })
-    }
-
     /// Writes every row that is under an older generation anew.
     fn move_rows(&self, progress: Progress<'_>) -> Result<(), Error> {
-        let state = self.read(|reader| reader.state())?;
-        let all = state.keys + state.projects + state.digests + state.tombstones + state.sequence
-            - state.cut.0;
+        let (state, lengths) =
+            self.read(|reader| Ok::<_, StoreError>((reader.state()?, reader.lengths()?)))?;
+        let requests = lengths.iter().find(|(table, _)| *table == "requests");
+        let rows = state.keys + state.projects + state.digests + state.tombstones;
+        let events = state.sequence - state.cut.0;
+        let all = rows + requests.map_or(0, |(_, rows)| *rows) + events;
         let mut done = 0;
         for table in [Sealed::Keys, Sealed::Projects, Sealed::Tombstones] {
             let mut after = None;
@@ -174,7 +175,9 @@ impl Store {
                 }
             }
         }
-        self.move_digests(&mut done, all, progress)?;
+        for table in [Sealed::Digests, Sealed::Requests] {
+            self.move_hashed(table, &mut done, all, progress)?;
+        }
         loop {
             let finished = self.change(Room::Bytes(bulk_bytes(BATCH)), |writer, _| {
                 Ok(writer.rechain(BATCH)?)
@@ -187,11 +190,21 @@ impl Store {
         }
     }
 
-    /// A digest moves to the place that the new pepper gives it.
-    fn move_digests(&self, done: &mut u64, all: u64, progress: Progress<'_>) -> Result<(), Error> {
+    /// The tables whose rows stand under a hash. A digest moves to the place that the new pepper
+    /// gives it; a request stays in its place.
+    fn move_hashed(
+        &self,
+        table: Sealed,
+        done: &mut u64,
+        all: u64,
+        progress: Progress<'_>,
+    ) -> Result<(), Error> {
         let mut after = None;
         loop {
-            let rows = self.read(|reader| reader.digest_rows(after, BATCH))?;
+            let rows = self.read(|reader| match table {
+                Sealed::Requests => reader.request_rows(after, BATCH),
+                _ => reader.digest_rows(after, BATCH),
+            })?;
             let old: Vec<[u8; 32]> = rows
                 .iter()
                 .filter(|(_, row)| self.is_old(row))
@@ -199,11 +212,17 @@ impl Store {
                 .collect();
             if !old.is_empty() {
                 self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
-                    Ok(old.iter().try_for_each(|key| writer.reseal_digest(key))?)
+                    for key in &old {
+                        match table {
+                            Sealed::Requests => writer.reseal_request(key)?,
+                            _ => writer.reseal_digest(key)?,
+                        }
+                    }
+                    Ok(())
                 })?;
             }
             *done += old.len() as u64;
-            progress(*done, all);
+            progress((*done).min(all), all);
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Misuse, Refused};
 use crate::limits;
-use crate::time::Timestamp;
+use crate::time::{Now, Timestamp};
 
 /// What a store asks of the expiry of keys, and how many keys an owner may have.
 ///
@@ -49,12 +49,17 @@ impl Policy {
         Ok(())
     }
 
-    /// Judges the expiry that a key is to have, given at or from now on.
+    /// Judges the expiry that a key is to have, given at or from now on. One that lies ahead of
+    /// the clock and not of the mark would be no expiry but an end: expiry goes by the later.
     pub(crate) fn judge_expiry(
         &self,
         expires_at: Option<Timestamp>,
-        now: Timestamp,
+        now: Now,
     ) -> Result<(), Refused> {
+        if expires_at.is_some_and(|at| now.latest() >= at) {
+            return Err(Refused::ClockIsBehind(now.mark.seconds_since(now.clock)));
+        }
+        let now = now.clock;
         match (expires_at, self.longest_lifetime) {
             (None, _) if self.expiry_required => Err(Refused::PolicyRefused(
                 "every key must expire; give an expiry",
@@ -78,23 +83,30 @@ mod tests {
         Timestamp::from_unix(seconds)
     }
 
+    fn now(seconds: i64) -> Now {
+        Now {
+            clock: at(seconds),
+            mark: at(seconds),
+        }
+    }
+
     #[test]
     fn an_expiry_at_the_longest_lifetime_is_admitted_and_one_second_later_is_not() {
         let policy = Policy {
             longest_lifetime: Some(100),
             ..Policy::default()
         };
-        assert!(policy.judge_expiry(Some(at(1_100)), at(1_000)).is_ok());
-        assert!(policy.judge_expiry(Some(at(1_101)), at(1_000)).is_err());
-        assert!(policy.judge_expiry(None, at(1_000)).is_err());
+        assert!(policy.judge_expiry(Some(at(1_100)), now(1_000)).is_ok());
+        assert!(policy.judge_expiry(Some(at(1_101)), now(1_000)).is_err());
+        assert!(policy.judge_expiry(None, now(1_000)).is_err());
     }
 
     #[test]
     fn a_store_without_a_policy_admits_everything() {
-        assert!(Policy::default().judge_expiry(None, at(0)).is_ok());
+        assert!(Policy::default().judge_expiry(None, now(0)).is_ok());
         assert!(
             Policy::default()
-                .judge_expiry(Some(at(i64::MAX)), at(0))
+                .judge_expiry(Some(at(i64::MAX)), now(0))
                 .is_ok()
         );
     }

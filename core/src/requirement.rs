@@ -113,7 +113,8 @@ impl Requirement {
         Ok(self)
     }
 
-    /// States the project, by name: its tokens are good, and keys without a project.
+    /// States the project, by name: its tokens are good, and keys without a project. Where no
+    /// project has the name, no key is good: the answer is WRONG_PROJECT.
     ///
     /// # Errors
     /// A name that no project can have.

@@ -216,7 +216,7 @@ impl Store {
             key: None,
             works: false,
         };
-        if let Ok(found) = self.locate(reader, text)? {
+        if let Some(found) = self.locate(reader, text)?.unwrap_or_default().pop() {
             let now = self.inner.now(&reader.state()?);
             let project = reader.project_of_key(&found.record)?;
             let good = match found.matched {

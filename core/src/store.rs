@@ -4,12 +4,12 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
 use crate::disk::backend::Deadlines;
 use crate::disk::file::Tolerance;
-use crate::disk::read::{Peppers, Reader, identify};
+use crate::disk::read::{Peppers, Reader, identify, is_changing};
 use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
@@ -19,7 +19,7 @@ use crate::key::check_text;
 use crate::limits;
 use crate::policy::Policy;
 use crate::secret::{Pepper, fill_from_system};
-use crate::tag::{Generation, Keyring, TagSum, pepper_check};
+use crate::tag::{Generation, Keyring, TAG_BYTES, TagSum, pepper_check};
 use crate::time::{Clock, Now, Timestamp};
 use crate::token::Prefix;
 use crate::usage::Marks;
@@ -130,7 +130,8 @@ impl StoreOptions {
         Ok(self)
     }
 
-    /// The policy that a new store begins with.
+    /// The policy that a new store begins with, compared with the file's where one is opened. It
+    /// is changed by [`Store::set_policy`], and by nothing else.
     ///
     /// # Errors
     /// A lifetime that is not positive, or a default beyond the longest.
@@ -288,6 +289,7 @@ impl StoreOptions {
             },
         };
         let state = State {
+            identity: [0; TAG_BYTES], // written with the store's own row
             sequence: 0,
             head: [0; 32],
             cut: (0, [0; 32]),
@@ -315,8 +317,9 @@ impl StoreOptions {
     /// Opens a store that exists.
     ///
     /// # Errors
-    /// NO_STORE where nothing is at the path; each kind of file that is no store, each pepper that
-    /// is missing or wrong, and each option that contradicts the file has an error of its own.
+    /// NO_STORE where nothing is at the path; each kind of file that is no store, and each pepper
+    /// that is missing or wrong, has an error of its own; OPTIONS_CONTRADICT where prefix or policy
+    /// are not the file's.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.check()?;
         let disk = Disk::open(path.as_ref(), self.disk.clone())?;
@@ -333,6 +336,14 @@ impl StoreOptions {
                 identity.prefix.as_str(),
                 prefix.as_str()
             ))
+            .into());
+        }
+        if self.policy.is_some_and(|policy| policy != state.policy) {
+            return Err(StoreError::OptionsContradict(
+                "the store's policy is another than the one asked for; open it without naming one, \
+                 and change it with `keyfob policy` (set_policy)"
+                    .into(),
+            )
             .into());
         }
         if let Some(least) = self.least_sequence
@@ -355,6 +366,7 @@ impl StoreOptions {
             disk,
             identity,
             ring,
+            settled: OnceLock::new(),
             marks: Marks::default(),
             flush_every: self.flush_every,
             flusher: AtomicBool::new(false),
@@ -445,7 +457,11 @@ pub struct Store {
 pub(crate) struct Inner {
     pub(crate) disk: Disk,
     pub(crate) identity: Identity,
+    /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
+    /// now.
     pub(crate) ring: Keyring,
+    /// The same without the old pepper, once a change of peppers is finished that was under way.
+    settled: OnceLock<Keyring>,
     pub(crate) clock: Clock,
     /// What the clock showed when the store was opened, and what had passed in truth by then.
     opened_at: (Timestamp, i64),
@@ -554,9 +570,10 @@ impl Store {
         f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         self.inner.check_open().map_err(E::from)?;
-        self.inner
-            .disk
-            .read(|transaction| f(&Reader::new(transaction, &self.inner.ring)))
+        self.inner.disk.read(|transaction| {
+            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
+            f(&Reader::new(transaction, ring))
+        })
     }
 
     /// Notes a use, and starts the thread that writes uses where it does not run yet.
@@ -601,6 +618,25 @@ impl Inner {
         } else {
             Ok(())
         }
+    }
+
+    /// The keys that the rows of a transaction are read with. A handle that was opened in the
+    /// middle of a change of peppers asks whether the change is still under way, and accepts
+    /// nothing of before it as soon as it is not; every other one asks nothing.
+    pub(crate) fn keys(
+        &self,
+        is_changing: impl FnOnce(&Keyring) -> Result<bool, StoreError>,
+    ) -> Result<&Keyring, StoreError> {
+        if !self.ring.is_changing() {
+            return Ok(&self.ring);
+        }
+        if let Some(settled) = self.settled.get() {
+            return Ok(settled);
+        }
+        if is_changing(&self.ring)? {
+            return Ok(&self.ring);
+        }
+        Ok(self.settled.get_or_init(|| self.ring.settled()))
     }
 
     /// The time by the clock and by the mark of a snapshot.

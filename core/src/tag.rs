@@ -9,7 +9,7 @@
 //! change or removal of a pepper begins the next. A row names its generation, so that a row under
 //! a pepper that was not given can be told from a damaged one.
 
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{HmacReset, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
@@ -65,13 +65,14 @@ impl TagSum {
     }
 }
 
-/// The keys of one generation, derived once at open.
+/// The keys of one generation, derived once at open. Held as HMAC's states, which are wiped when
+/// they are dropped, so that a tag costs no derivation.
 #[derive(Clone)]
 struct Keys {
-    tag: Hmac<Sha256>,
-    chain: Hmac<Sha256>,
-    index: Hmac<Sha256>,
-    cursor: Hmac<Sha256>,
+    tag: HmacReset<Sha256>,
+    chain: HmacReset<Sha256>,
+    index: HmacReset<Sha256>,
+    cursor: HmacReset<Sha256>,
 }
 
 impl std::fmt::Debug for Keys {
@@ -87,20 +88,21 @@ pub(crate) struct Keyring {
     generations: Vec<(Generation, Option<Keys>)>,
 }
 
-fn keyed(key: &[u8]) -> Hmac<Sha256> {
+fn keyed(key: &[u8]) -> HmacReset<Sha256> {
     // HMAC takes a key of any length, so this cannot fail.
-    Hmac::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes any key"))
+    HmacReset::<Sha256>::new_from_slice(key).unwrap_or_else(|_| unreachable!("HMAC takes any key"))
 }
 
-fn mac(key: &Hmac<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
+fn mac(key: &HmacReset<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = key.clone();
     for part in parts {
         mac.update(part);
     }
-    mac.finalize().into_bytes().into()
+    // In place: `finalize` would move what it is made with, and leave a copy where it was.
+    mac.finalize_reset().into_bytes().into()
 }
 
-fn derive(pepper: &Pepper, store_id: [u8; 16], purpose: &[u8]) -> Hmac<Sha256> {
+fn derive(pepper: &Pepper, store_id: [u8; 16], purpose: &[u8]) -> HmacReset<Sha256> {
     let key = zeroize::Zeroizing::new(mac(
         &keyed(pepper.bytes()),
         &[b"keyfob/derive/1/", purpose, b"/", &store_id],
@@ -144,6 +146,20 @@ impl Keyring {
             .map_or(Generation(0), |(generation, _)| *generation)
     }
 
+    /// Whether rows of more than one generation are accepted: a change of peppers was under way
+    /// when the ring was made.
+    pub(crate) fn is_changing(&self) -> bool {
+        self.generations.len() > 1
+    }
+
+    /// The same without the older generations, for when the change is finished.
+    pub(crate) fn settled(&self) -> Keyring {
+        Keyring {
+            store_id: self.store_id,
+            generations: self.generations.last().cloned().into_iter().collect(),
+        }
+    }
+
     /// Whether rows of this generation are accepted.
     pub(crate) fn accepts(&self, generation: Generation) -> bool {
         self.generations
@@ -167,7 +183,7 @@ impl Keyring {
         &self,
         generation: Generation,
         purpose: &[u8],
-        select: impl Fn(&Keys) -> &Hmac<Sha256>,
+        select: impl Fn(&Keys) -> &HmacReset<Sha256>,
         parts: &[&[u8]],
     ) -> [u8; 32] {
         match self.keys(generation) {

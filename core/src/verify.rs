@@ -2,14 +2,14 @@
 //! same for every language, and it writes nothing.
 
 use crate::authorization::{Credentials, parse_authorization};
-use crate::decision::{Case, Check, StatedProject, Verified, decide, explain};
+use crate::decision::{Case, Check, StatedProject, Verified, decide, effective_state, explain};
 use crate::digest::Digest;
 use crate::disk::read::Reader;
 use crate::disk::schema::State;
 use crate::error::{Denied, StoreError, VerifyError};
 use crate::foreign::Scheme;
 use crate::id::KeyId;
-use crate::key::{KeyRecord, MatchedSecret, StoredSecret};
+use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
 use crate::store::{Refusal, Store};
@@ -92,35 +92,94 @@ fn locate_native(
     }
 }
 
-fn locate_imported(
+/// What a foreign string opens. It may be more than one key: lines that hold a hash and not the
+/// string do not show that two of them are the same string.
+#[derive(Default)]
+struct Opened {
+    /// Keys that have it as a secret, in the order of the schemes.
+    keys: Vec<Found>,
+    /// Whether a key that had it was pruned, or was given another secret.
+    gone: bool,
+}
+
+/// Looks a foreign string up under every scheme that the store holds; none where it holds no
+/// imported key at all.
+fn open_imported(
     reader: &Reader<'_>,
     state: &State,
     text: &[u8],
-) -> Result<Result<Found, NotFound>, StoreError> {
+) -> Result<Option<Opened>, StoreError> {
     if state.schemes.iter().all(|(_, count)| *count == 0) {
-        return Ok(Err(NotFound(Check::Shape, Denied::Malformed)));
+        return Ok(None);
     }
+    let mut opened = Opened::default();
     let present = |scheme: &&Scheme| state.schemes.iter().any(|(s, n)| s == *scheme && *n > 0);
     for scheme in Scheme::ALL.iter().filter(present) {
         let Some(secret) = scheme.digest(text) else {
             continue;
         };
+        // A pruned key leaves its digest behind, and a rotated one that of its old secret.
         let Some(key_id) = reader.digest(&secret)? else {
             continue;
         };
-        // A pruned key leaves its digest behind.
-        let Some(record) = reader.key(key_id)? else {
-            continue;
-        };
-        if let Some(matched) = record.matching(&StoredSecret::Foreign(secret)) {
-            return Ok(Ok(Found {
+        let record = reader.key(key_id)?;
+        let presented = StoredSecret::Foreign(secret);
+        let found = record.and_then(|record| {
+            let matched = record.matching(&presented)?;
+            Some(Found {
                 key_id,
                 record,
                 matched,
-            }));
-        }
+            })
+        });
+        opened.gone |= found.is_none();
+        opened.keys.extend(found);
     }
-    Ok(Err(NotFound(Check::Record, Denied::NotFound)))
+    Ok(Some(opened))
+}
+
+/// The key that answers for a foreign string. What was taken away under one scheme is not good
+/// under another: a key that is gone makes it NOT_FOUND, and of several the one in the worst state
+/// answers.
+fn locate_imported(
+    reader: &Reader<'_>,
+    state: &State,
+    text: &[u8],
+    now: Now,
+) -> Result<Result<Found, NotFound>, StoreError> {
+    let Some(mut opened) = open_imported(reader, state, text)? else {
+        return Ok(Err(NotFound(Check::Shape, Denied::Malformed)));
+    };
+    if opened.gone {
+        return Ok(Err(NotFound(Check::Record, Denied::NotFound)));
+    }
+    if opened.keys.len() > 1 {
+        let mut ranked = Vec::new();
+        for found in opened.keys {
+            ranked.push((standing(reader, &found, now)?, found));
+        }
+        ranked.sort_by_key(|(standing, _)| *standing);
+        opened.keys = ranked.into_iter().map(|(_, found)| found).collect();
+    }
+    let first = opened.keys.into_iter().next();
+    Ok(first.ok_or(NotFound(Check::Record, Denied::NotFound)))
+}
+
+/// The state of a key as far as one of its secrets goes.
+fn standing(reader: &Reader<'_>, found: &Found, now: Now) -> Result<KeyState, StoreError> {
+    let Found {
+        key_id: _,
+        record,
+        matched,
+    } = found;
+    let project = reader.project_of_key(record)?;
+    let state = effective_state(record, project.as_ref(), now);
+    let ended = *matched == MatchedSecret::Previous && record.running_grace(now).is_none();
+    Ok(if ended {
+        state.min(KeyState::Expired)
+    } else {
+        state
+    })
 }
 
 /// A verification before it is counted or noted.
@@ -244,21 +303,28 @@ impl Store {
         })
     }
 
-    /// The key one of whose secrets a text holds, whatever its state.
+    /// The keys one of whose secrets a text holds, whatever their state: one where it is a token
+    /// of this store.
     pub(crate) fn locate(
         &self,
         reader: &Reader<'_>,
         text: &[u8],
-    ) -> Result<Result<Found, Denied>, StoreError> {
-        let presented = match read_text(text, self.prefix()) {
-            Ok(presented) => presented,
+    ) -> Result<Result<Vec<Found>, Denied>, StoreError> {
+        let keys = match read_text(text, self.prefix()) {
             Err(Unparsed::Shape | Unparsed::Checksum) => return Ok(Err(Denied::Malformed)),
+            Ok(Presented::Native(token)) => locate_native(reader, token)?
+                .map(|found| vec![found])
+                .unwrap_or_default(),
+            Ok(Presented::Other(text)) => match open_imported(reader, &reader.state()?, text)? {
+                None => return Ok(Err(Denied::Malformed)),
+                Some(opened) => opened.keys,
+            },
         };
-        let found = match presented {
-            Presented::Native(token) => locate_native(reader, token)?,
-            Presented::Other(text) => locate_imported(reader, &reader.state()?, text)?,
-        };
-        Ok(found.map_err(|NotFound(_, denied)| denied))
+        Ok(if keys.is_empty() {
+            Err(Denied::NotFound)
+        } else {
+            Ok(keys)
+        })
     }
 
     fn judge(
@@ -286,9 +352,16 @@ impl Store {
         };
         self.read(|reader| {
             let state = reader.state()?;
+            let now = match at {
+                Some(at) => Now {
+                    clock: at,
+                    mark: at,
+                },
+                None => self.inner.now(&state),
+            };
             let found = match presented {
                 Presented::Native(token) => locate_native(reader, token)?,
-                Presented::Other(text) => locate_imported(reader, &state, text)?,
+                Presented::Other(text) => locate_imported(reader, &state, text, now)?,
             };
             let Found {
                 key_id,
@@ -297,13 +370,6 @@ impl Store {
             } = match found {
                 Ok(found) => found,
                 Err(nothing) => return Ok(not_found(nothing)),
-            };
-            let now = match at {
-                Some(at) => Now {
-                    clock: at,
-                    mark: at,
-                },
-                None => self.inner.now(&state),
             };
             let project = reader.project_of_key(&record)?;
             let stated = match (&requirement.project, &project) {

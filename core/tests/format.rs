@@ -1,7 +1,8 @@
 //! The format of the file: a file of each released format must still open and say the same, and a
 //! damaged one must say so, or be right.
 //!
-//! `KEYFOB_WRITE_GOLDEN=1 cargo test -p keyfob --test format` writes the golden file anew.
+//! There are two golden files, of a store with a pepper and of one without.
+//! `KEYFOB_WRITE_GOLDEN=1 cargo test -p keyfob --test format` writes them anew.
 
 mod common;
 
@@ -12,8 +13,9 @@ use std::path::{Path, PathBuf};
 
 use common::{START, at, code_of, environment, folder, options, plain, scopes, verify};
 use keyfob::{
-    CheckOnOpen, Clock, Code, Expiry, Filter, KeyState, MatchedSecret, NewKey, NewProject, Order,
-    Pepper, Policy, Prune, Reason, Revoke, Rotate, Store, StoreOptions, Timestamp,
+    CheckOnOpen, Clock, Code, Expiry, Filter, ForeignFormat, ImportDefaults, KeyState,
+    MatchedSecret, NewKey, NewProject, Order, Pepper, Policy, Prune, Reason, Revoke, Rotate, Store,
+    StoreOptions, Timestamp,
 };
 use serde_json::{Value, json};
 
@@ -27,14 +29,20 @@ fn pepper() -> Pepper {
     Pepper::from_hex(&"0f".repeat(32)).unwrap()
 }
 
+/// The options of a golden store.
+type Golden = fn(&Clock) -> StoreOptions;
+
 fn peppered(clock: &Clock) -> StoreOptions {
     options(clock).pepper(pepper())
 }
 
-/// Makes the golden store, and answers the tokens that belong to it.
-fn make_golden(path: &Path) -> Value {
+/// What another system issued.
+const IMPORTED: &str = "sk_live_9aF3kQz7LmX2vBn8RtYw4Cp6";
+
+/// Makes a golden store, and answers the tokens that belong to it.
+fn make_golden(path: &Path, golden: Golden) -> Value {
     let clock = Clock::manual(at(0));
-    let store = peppered(&clock).create(path).unwrap();
+    let store = golden(&clock).create(path).unwrap();
     let mut project = NewProject::new("shop");
     project.scopes = scopes(&["orders:*", "stock:read"]);
     project.owner = Some("ann".into());
@@ -94,6 +102,9 @@ fn make_golden(path: &Path) -> Value {
     because.note = Some("seen in a log".into());
     store.revoke(revoked, &because).unwrap();
     store.delete_project("gone").unwrap();
+    let imported = store.import(ForeignFormat::Raw, &[IMPORTED], &ImportDefaults::default());
+    assert!(imported.unwrap().results[0].is_ok());
+    tokens.insert("imported".into(), json!(IMPORTED));
     assert_eq!(
         verify(&store, tokens["plain"].as_str().unwrap(), &plain()),
         Code::OK
@@ -102,14 +113,14 @@ fn make_golden(path: &Path) -> Value {
     Value::Object(tokens)
 }
 
-#[test]
-fn a_file_of_format_1_opens_and_says_what_it_said() {
-    let (golden, notes) = (testdata("format-1.keyfob"), testdata("format-1.json"));
+fn a_golden_file_says_what_it_said(name: &str, golden: Golden, without: Code) {
+    let file = testdata(&format!("{name}.keyfob"));
+    let notes = testdata(&format!("{name}.json"));
     if std::env::var_os("KEYFOB_WRITE_GOLDEN").is_some() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k");
-        let tokens = make_golden(&path);
-        fs::copy(&path, &golden).unwrap();
+        let tokens = make_golden(&path, golden);
+        fs::copy(&path, &file).unwrap();
         fs::write(
             &notes,
             serde_json::to_string_pretty(&tokens).unwrap() + "\n",
@@ -118,19 +129,31 @@ fn a_file_of_format_1_opens_and_says_what_it_said() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("k");
-    fs::write(&path, fs::read(&golden).unwrap()).unwrap();
+    fs::write(&path, fs::read(&file).unwrap()).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     let tokens: Value = serde_json::from_str(&fs::read_to_string(&notes).unwrap()).unwrap();
     let clock = Clock::manual(at(100));
-    assert_eq!(code_of(&options(&clock).open(&path)), Code::PEPPER_REQUIRED);
-    let store = peppered(&clock)
+    assert_eq!(code_of(&options(&clock).open(&path)), without);
+    let store = golden(&clock)
         .check_on_open(CheckOnOpen::Always)
         .open(&path)
         .unwrap();
+    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    assert_eq!(report.damage, Vec::<String>::new());
     hold_golden(&store, &clock, &tokens);
     store.close().unwrap();
-    let reader = peppered(&clock).read_only(true).open(&path).unwrap();
-    assert_eq!(reader.count(&Filter::default()).unwrap(), 6);
+    let reader = golden(&clock).read_only(true).open(&path).unwrap();
+    assert_eq!(reader.count(&Filter::default()).unwrap(), 7);
+}
+
+#[test]
+fn a_file_of_format_1_with_a_pepper_opens_and_says_what_it_said() {
+    a_golden_file_says_what_it_said("format-1", peppered, Code::PEPPER_REQUIRED);
+}
+
+#[test]
+fn a_file_of_format_1_without_a_pepper_opens_and_says_what_it_said() {
+    a_golden_file_says_what_it_said("format-1-plain", options, Code::OK);
 }
 
 fn hold_golden(store: &Store, clock: &Clock, tokens: &Value) {
@@ -148,6 +171,7 @@ fn hold_golden(store: &Store, clock: &Clock, tokens: &Value) {
         ("revoked", Code::REVOKED),
         ("pruned", Code::NOT_FOUND),
         ("of a deleted project", Code::REVOKED),
+        ("imported", Code::OK),
     ];
     for (name, expected) in rows {
         assert_eq!(verify(store, token(name), &anywhere), expected, "{name}");
@@ -196,8 +220,12 @@ fn hold_golden(store: &Store, clock: &Clock, tokens: &Value) {
     let project = store.project("shop").unwrap();
     assert_eq!(project.scopes, scopes(&["orders:*", "stock:read"]));
     for order in [Order::Created, Order::Name, Order::Expires] {
-        assert_eq!(store.keys(&Filter::default(), order).count(), 6);
+        assert_eq!(store.keys(&Filter::default(), order).count(), 7);
     }
+    let imported = store.verify(token("imported"), &plain()).unwrap().key_id();
+    assert!(store.get(imported).unwrap().imported);
+    let again = store.import(ForeignFormat::Raw, &[IMPORTED], &ImportDefaults::default());
+    assert_eq!(code_of(&again.unwrap().results[0]), Code::DIGEST_TAKEN);
     // And it goes on from there: the request id is remembered, the sequence goes on.
     let mut again = NewKey::new("full");
     again.scopes = key.scopes.clone();
@@ -217,8 +245,56 @@ fn hold_golden(store: &Store, clock: &Clock, tokens: &Value) {
     assert!(replayed.replayed && replayed.key.id == key.id);
     clock.advance(1);
     let last = store.revoke(full.key_id(), &Revoke::default()).unwrap();
-    assert_eq!(last.sequence, 18, "one event for each change");
+    assert_eq!(last.sequence, 19, "one event for each change");
     assert_eq!(verify(store, token("full"), &anywhere), Code::REVOKED);
+}
+
+// ---- what is not in the file ----
+
+#[test]
+fn neither_a_token_nor_its_secret_is_anywhere_in_the_file() {
+    for golden in [options as Golden, peppered] {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, backup) = (folder.path().join("k"), folder.path().join("b"));
+        let clock = Clock::manual(at(0));
+        let store = golden(&clock).create(&path).unwrap();
+        let mut tokens = Vec::new();
+        let mut take = |token: Option<keyfob::Token>| {
+            tokens.push(token.unwrap().expose().to_owned());
+        };
+        let mut new = NewKey::new("key");
+        new.request_id = Some("request-1".into());
+        let created = store.create(&new).unwrap();
+        let id = created.key.id;
+        take(created.token);
+        for created in store
+            .create_many(&[NewKey::new("a"), NewKey::new("b")])
+            .done
+        {
+            take(created.token);
+        }
+        let mut rotate = Rotate::with_grace(100);
+        rotate.request_id = Some("request-2".into());
+        take(store.rotate(id, &rotate).unwrap().token);
+        for token in &tokens {
+            assert_eq!(verify(&store, token, &plain()), Code::OK);
+        }
+        let revoke = Revoke::default();
+        store.revoke_token(&tokens[1], false, &revoke).unwrap();
+        store.backup(&backup, &mut |_, _| ()).unwrap();
+        store.close().unwrap();
+        for path in [path, backup] {
+            let bytes = fs::read(path).unwrap();
+            let holds = |text: &[u8]| memchr::memmem::find(&bytes, text).is_some();
+            assert!(holds(id.as_bytes()), "the control: what is there is found");
+            for token in &tokens {
+                let secret = &token.as_bytes()[token.len() - 49..token.len() - 6];
+                assert!(!holds(token.as_bytes()) && !holds(secret));
+                // Nor any part of it that would be worth having.
+                assert!(secret.windows(8).all(|part| !holds(part)));
+            }
+        }
+    }
 }
 
 // ---- damage ----

@@ -511,6 +511,7 @@ fn a_file_is_as_the_page_says(pepper: Option<[u8; 32]>) {
     let state = row("state");
     full_tag(2, b"state", &state);
     let mut at = Bytes(&state[18..]);
+    assert_eq!(at.take(16), &identity[2..18], "identity");
     assert_eq!((at.number(), at.take(32)), (last, &hash[..]));
     assert_eq!((at.number(), at.take(32)), (0, &[0; 32][..]), "cut");
     let counts = [(); 5].map(|()| at.number());

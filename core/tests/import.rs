@@ -765,6 +765,105 @@ fn a_pruned_key_does_not_come_back() {
     }
 }
 
+/// The same string under two schemes, by hashes alone, so that no import could tell: the first as
+/// SHA-256, the second as SHA-512.
+fn imported_twice(store: &Store) -> [KeyId; 2] {
+    let sha512 = hex::encode(sha2::Sha512::digest(KEY));
+    let row = json!({
+        "digest": sha512, "token_key": KEY[..15], "user_id": 1, "created": NOW, "expiry": null,
+    });
+    let ids = [
+        one(store, ForeignFormat::Sha256Hex, &hex_sha256(KEY)).unwrap(),
+        one(store, ForeignFormat::Knox, &row.to_string()).unwrap(),
+    ];
+    assert!(answer(store, KEY).is_ok());
+    ids
+}
+
+#[test]
+fn a_string_that_was_taken_away_under_one_scheme_is_not_good_under_another() {
+    type Taken = fn(&Home, KeyId);
+    let prune: Taken = |home, id| {
+        home.store.revoke(id, &Revoke::default()).unwrap();
+        home.clock.advance(1);
+        let mut prune = Prune::default();
+        prune.revoked_before = Some(home.clock.now());
+        assert_eq!(home.store.prune(&prune).unwrap().keys, 1);
+    };
+    let expire: Taken = |home, id| {
+        let mut update = KeyUpdate::default();
+        update.expires = Change::Set(Expiry::In(1));
+        home.store.update(id, &update).unwrap();
+        home.clock.advance(1);
+    };
+    let ways: [(&str, Taken, Denied); 6] = [
+        (
+            "revoked",
+            |home, id| drop(home.store.revoke(id, &Revoke::default()).unwrap()),
+            Denied::Revoked,
+        ),
+        ("pruned", prune, Denied::NotFound),
+        (
+            "rotated away",
+            |home, id| drop(home.store.rotate(id, &Rotate::with_grace(0)).unwrap()),
+            Denied::NotFound,
+        ),
+        (
+            "at the end of its grace",
+            |home, id| {
+                home.store.rotate(id, &Rotate::with_grace(1)).unwrap();
+                home.clock.advance(1);
+            },
+            Denied::Expired,
+        ),
+        (
+            "disabled",
+            |home, id| drop(home.store.disable(id).unwrap()),
+            Denied::Disabled,
+        ),
+        ("expired", expire, Denied::Expired),
+    ];
+    for (how, take_away, expected) in ways {
+        for which in [0, 1] {
+            let home = home();
+            let ids = imported_twice(&home.store);
+            take_away(&home, ids[which]);
+            assert_eq!(
+                answer(&home.store, KEY),
+                Err(expected),
+                "{how}, key {which}"
+            );
+            let explained = home.store.explain(KEY, &Requirement::new()).unwrap();
+            assert_eq!(
+                explained.outcome.unwrap_err(),
+                expected,
+                "{how}, key {which}"
+            );
+        }
+    }
+}
+
+#[test]
+fn revoking_by_a_string_ends_every_key_that_it_opens() {
+    for before in [None, Some(0), Some(1)] {
+        let Home {
+            store,
+            folder: _folder,
+            ..
+        } = home();
+        let ids = imported_twice(&store);
+        if let Some(which) = before {
+            store.revoke(ids[which], &Revoke::default()).unwrap();
+        }
+        store.revoke_token(KEY, false, &Revoke::default()).unwrap();
+        for id in ids {
+            assert_eq!(store.get(id).unwrap().state, KeyState::Revoked);
+        }
+        let again = store.revoke_token(KEY, false, &Revoke::default());
+        assert_eq!(again.unwrap_err().code(), Code::NOT_FOUND);
+    }
+}
+
 #[test]
 fn imported_keys_are_found_again_under_a_pepper() {
     let (folder, clock) = (tempfile::tempdir().unwrap(), clock());

@@ -1536,6 +1536,24 @@ fn a_tombstone_stays_of_every_revoked_key_also_when_it_would_have_expired() {
 }
 
 #[test]
+fn a_request_id_is_bounded_for_a_creation_and_for_a_rotation() {
+    let home = Home::new();
+    let (id, _) = home.key(|_| {});
+    for (length, expected) in [
+        (64, Code::OK),
+        (65, Code::LIMIT_EXCEEDED),
+        (20_000, Code::LIMIT_EXCEEDED),
+    ] {
+        let mut new = NewKey::new("key");
+        new.request_id = Some("c".repeat(length));
+        assert_eq!(code_of(&home.store.create(&new)), expected);
+        let mut rotate = Rotate::with_grace(0);
+        rotate.request_id = Some("r".repeat(length));
+        assert_eq!(code_of(&home.store.rotate(id, &rotate)), expected);
+    }
+}
+
+#[test]
 fn a_key_expiring_later_than_the_clock_is_not_pruned_as_expired() {
     let home = Home::new();
     home.key(|new| new.expires = Expiry::In(100));

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use common::{Home, START, at, code_of, environment, options, plain, scopes, verify};
 use keyfob::{
     Change, Clock, Code, Expiry, Filter, KeyId, KeyInfo, KeyState, KeyUpdate, NewKey, Order,
-    PageRequest, Prune, Revoke, Rotate, Scope, Store, Timestamp,
+    PageRequest, Prune, Revoke, Rotate, Scope, Selection, Store, Timestamp,
 };
 use proptest::prelude::*;
 
@@ -765,6 +765,37 @@ fn a_revoked_key_has_no_old_secret_and_is_due_for_nothing() {
         assert!(key.old_secret.is_none() && key.rotation_due_at.is_none());
     }
     assert_eq!(due(&home), 0);
+}
+
+#[test]
+fn a_text_of_a_filter_is_bounded_by_what_a_key_can_hold() {
+    use keyfob::limits::{KEY_NAME_BYTES, OWNER_BYTES, TAG_BYTES};
+    let home = Home::new();
+    type Fill = fn(&mut Filter, String);
+    let texts: [(Fill, usize); 3] = [
+        (|filter, text| filter.name_part = Some(text), KEY_NAME_BYTES),
+        (|filter, text| filter.owner = Some(text), OWNER_BYTES),
+        (|filter, text| filter.tag = Some(text), TAG_BYTES),
+    ];
+    for (fill, most) in texts {
+        for (length, expected) in [
+            (most, Code::OK),
+            (most + 1, Code::LIMIT_EXCEEDED),
+            (20_000, Code::LIMIT_EXCEEDED),
+        ] {
+            let mut filter = Filter::default();
+            fill(&mut filter, "x".repeat(length));
+            let listed = home.store.list(&filter, &PageRequest::default());
+            assert_eq!(code_of(&listed), expected, "{filter:?}");
+            let many = home.store.disable_many(&Selection::Filter(filter));
+            let stopped = many.stopped.map_or(Code::OK, |error| error.code());
+            assert_eq!(stopped, expected);
+        }
+    }
+    let mut filter = Filter::default();
+    filter.states = vec![KeyState::Active; 20_000];
+    let listed = home.store.list(&filter, &PageRequest::default());
+    assert_eq!(code_of(&listed), Code::LIMIT_EXCEEDED);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What is left of secrets in memory: after a token was dropped, another process that reads all of
-//! this one's memory finds no copy of its secret, whichever verb made or saw it.
+//! this one's memory finds no copy of its secret, whichever verb made or saw it. The same of a
+//! pepper once the store is open, and of what it was derived into once the store is closed.
 
 #![cfg(target_os = "linux")]
 
@@ -11,8 +12,10 @@ use std::os::unix::fs::FileExt;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{Home, child, child_path, plain, scopes};
-use keyfob::{NewKey, Revoke, Rotate, Token};
+use common::{Home, at, child, child_path, folder, made, options, plain, scopes};
+use hmac::{Hmac, KeyInit, Mac};
+use keyfob::{Clock, NewKey, Pepper, Revoke, Rotate, Store, Token};
+use sha2::Sha256;
 
 /// The middle of a secret, which no id, hint or checksum holds.
 const MIDDLE: usize = 16;
@@ -87,19 +90,24 @@ fn part_of_a_child_that_is_read() {
     });
     create_use_and_drop(&home, &mut notes);
     settle();
-    let mut file = File::create(answer.with_extension("new")).unwrap();
-    file.write_all(&notes).unwrap();
-    drop(file);
-    fs::rename(answer.with_extension("new"), &answer).unwrap();
-    // Until the parent has read, and closes its end.
-    let _ = std::io::stdin().read(&mut [0; 1]);
+    hand_over(&answer, &notes);
     drop(kept);
 }
 
-fn start(answer: &std::path::Path, keep: bool) -> (Child, Vec<u8>) {
-    let mut command = child("part_of_a_child_that_is_read", answer, None);
-    if keep {
-        command.env("KEYFOB_TEST_KEEP", "1");
+/// Gives the notes to the parent, and waits until it has read this process's memory.
+fn hand_over(answer: &std::path::Path, notes: &[u8]) {
+    let mut file = File::create(answer.with_extension("new")).unwrap();
+    file.write_all(notes).unwrap();
+    drop(file);
+    fs::rename(answer.with_extension("new"), answer).unwrap();
+    // The parent closes its end.
+    let _ = std::io::stdin().read(&mut [0; 1]);
+}
+
+fn start(test: &str, answer: &std::path::Path, keep: Option<&str>) -> (Child, Vec<u8>) {
+    let mut command = child(test, answer, None);
+    if let Some(keep) = keep {
+        command.env("KEYFOB_TEST_KEEP", keep);
     }
     let child = command.stdin(Stdio::piped()).spawn().unwrap();
     let begun = Instant::now();
@@ -115,14 +123,19 @@ fn start(answer: &std::path::Path, keep: bool) -> (Child, Vec<u8>) {
     (child, notes)
 }
 
-/// How many copies of each secret there are in all the writable memory of a process.
+/// How many copies of each noted secret there are in all the writable memory of a process.
 fn copies(process: u32, notes: &[u8]) -> Vec<usize> {
-    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
-    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
     let wanted: Vec<Vec<u8>> = notes
         .chunks(MIDDLE)
         .map(|secret| secret.iter().map(|byte| veiled(*byte)).collect())
         .collect();
+    copies_of(process, &wanted)
+}
+
+/// How many copies of each there are in all the writable memory of a process.
+fn copies_of(process: u32, wanted: &[Vec<u8>]) -> Vec<usize> {
+    let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap();
+    let memory = File::open(format!("/proc/{process}/mem")).unwrap();
     let mut found = vec![0; wanted.len()];
     for line in maps
         .lines()
@@ -138,7 +151,7 @@ fn copies(process: u32, notes: &[u8]) -> Vec<usize> {
         if memory.read_exact_at(&mut bytes, from).is_err() {
             continue;
         }
-        for (count, secret) in found.iter_mut().zip(&wanted) {
+        for (count, secret) in found.iter_mut().zip(wanted) {
             *count += memchr::memmem::find_iter(&bytes, secret).count();
         }
     }
@@ -150,7 +163,8 @@ fn no_copy_of_a_dropped_token_is_left_and_one_that_is_kept_is_found() {
     let folder = tempfile::tempdir().unwrap();
     let answer = folder.path().join("answer");
     for keep in [true, false] {
-        let (mut child, notes) = start(&answer, keep);
+        let kept = keep.then_some("token");
+        let (mut child, notes) = start("part_of_a_child_that_is_read", &answer, kept);
         let found = copies(child.id(), &notes);
         drop(child.stdin.take());
         child.wait().unwrap();
@@ -165,5 +179,124 @@ fn no_copy_of_a_dropped_token_is_left_and_one_that_is_kept_is_found() {
             [0, 0, 0, 0],
             "copies of the secrets of dropped tokens"
         );
+    }
+}
+
+// ---- peppers ----
+
+/// A pepper as text, which lies where nothing can be written and is not read.
+const PEPPER: &str = "8f1d5c60b2a94e37d10c7be86f42a395186bd0e4537c29af0e9641fbc8752d3a";
+
+#[inline(never)]
+fn open_and_use(path: &std::path::Path) -> Store {
+    let clock = Clock::manual(at(0));
+    let with = || options(&clock).pepper(Pepper::from_hex(PEPPER).unwrap());
+    let store = with().create(path).unwrap();
+    let (id, token) = made(store.create(&NewKey::new("key")).unwrap());
+    store.close().unwrap();
+    let store = with().open(path).unwrap();
+    assert!(store.verify(token.as_bytes(), &plain()).is_ok());
+    store.revoke(id, &Revoke::default()).unwrap();
+    assert!(store.check_integrity(&mut |_, _| ()).unwrap().is_whole());
+    store
+}
+
+#[test]
+fn part_of_a_child_that_has_a_pepper() {
+    let Some(answer) = child_path() else { return };
+    let keep = std::env::var("KEYFOB_TEST_KEEP").unwrap_or_default();
+    let folder = folder();
+    let store = open_and_use(&folder.path().join("k"));
+    let store_id = store.info().unwrap().store_id;
+    let planted = (keep == "pepper").then(|| Pepper::from_hex(PEPPER).unwrap());
+    let open = (keep == "store").then_some(store);
+    settle();
+    hand_over(&answer, &store_id);
+    drop((planted, open));
+}
+
+/// The states of SHA-256 after the first block of an HMAC, inner and outer: who has them makes
+/// tags as well as who has the key.
+fn hmac_states(key: &[u8]) -> [Vec<u8>; 2] {
+    const START: [u32; 8] = [
+        0x6a09_e667,
+        0xbb67_ae85,
+        0x3c6e_f372,
+        0xa54f_f53a,
+        0x510e_527f,
+        0x9b05_688c,
+        0x1f83_d9ab,
+        0x5be0_cd19,
+    ];
+    [0x36, 0x5c].map(|pad| {
+        let mut block = [pad; 64];
+        block.iter_mut().zip(key).for_each(|(b, k)| *b ^= k);
+        let mut state = START;
+        sha2::block_api::compress256(&mut state, &[block]);
+        state.iter().flat_map(|word| word.to_ne_bytes()).collect()
+    })
+}
+
+/// What must not be found: the pepper and the keys derived from it, as they are and as HMAC pads
+/// them; and, apart, the states that an open store needs.
+fn of_the_pepper(store_id: &[u8]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let pepper = hex::decode(PEPPER).unwrap();
+    let mut secrets = vec![pepper.clone()];
+    let mut states: Vec<Vec<u8>> = hmac_states(&pepper).into();
+    for purpose in ["tag", "chain", "index", "cursor", "check"] {
+        let label = [b"keyfob/derive/1/", purpose.as_bytes(), b"/", store_id].concat();
+        let mac = Hmac::<Sha256>::new_from_slice(&pepper).unwrap();
+        let key = mac.chain_update(label).finalize().into_bytes().to_vec();
+        states.extend(hmac_states(&key));
+        secrets.push(key);
+    }
+    let padded = |pad: u8| {
+        let secrets = secrets.iter();
+        let padded = secrets.map(move |secret| secret.iter().map(|b| b ^ pad).collect());
+        padded.collect::<Vec<Vec<u8>>>()
+    };
+    let (inner, outer) = (padded(0x36), padded(0x5c));
+    // Half of each is enough to find it, where the other half was overwritten.
+    let halves = |secrets: Vec<Vec<u8>>| -> Vec<Vec<u8>> {
+        let halves = secrets.iter().flat_map(|secret| secret.chunks(16));
+        halves.map(<[u8]>::to_vec).collect()
+    };
+    (halves([secrets, inner, outer].concat()), halves(states))
+}
+
+#[test]
+fn no_copy_of_a_pepper_or_of_a_key_derived_from_it_is_left() {
+    let folder = tempfile::tempdir().unwrap();
+    let answer = folder.path().join("answer");
+    for keep in [Some("pepper"), Some("store"), None] {
+        let (mut child, store_id) = start("part_of_a_child_that_has_a_pepper", &answer, keep);
+        let (secrets, states) = of_the_pepper(&store_id);
+        let mut secrets = copies_of(child.id(), &secrets);
+        let states = copies_of(child.id(), &states);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+        if keep == Some("pepper") {
+            let planted: Vec<usize> = secrets.drain(..2).collect();
+            assert!(
+                planted[0] >= 1,
+                "the control: a pepper that is alive is found"
+            );
+        }
+        assert!(
+            secrets.iter().all(|copies| *copies == 0),
+            "copies of the pepper and its keys, {keep:?}: {secrets:?}"
+        );
+        if keep == Some("store") {
+            let tag = &states[4..8];
+            assert!(
+                tag.iter().all(|copies| *copies >= 1),
+                "the control: what an open store makes tags with is found: {states:?}"
+            );
+        } else {
+            assert!(
+                states.iter().all(|copies| *copies == 0),
+                "copies of what tags are made with, {keep:?}: {states:?}"
+            );
+        }
     }
 }

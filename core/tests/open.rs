@@ -17,7 +17,8 @@ use std::time::Duration;
 
 use common::{Home, child, child_path, code_of, options, plain, scopes, verify};
 use keyfob::{
-    CheckOnOpen, Clock, Code, Filter, NewKey, Pepper, Revoke, Store, StoreOptions, Timestamp,
+    CheckOnOpen, Clock, Code, Filter, NewKey, Pepper, Policy, Revoke, Store, StoreOptions,
+    Timestamp,
 };
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
@@ -742,4 +743,30 @@ fn a_path_without_a_file_name_is_refused() {
     File::create(&inside_a_file).unwrap();
     assert!(OpenOptions::new().read(true).open(&inside_a_file).is_ok());
     assert!(new_options().open(inside_a_file.join("k")).is_err());
+}
+
+#[test]
+fn a_policy_that_contradicts_the_file_s_is_refused_and_the_same_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k");
+    let policy = |most| Policy {
+        most_keys_per_owner: Some(most),
+        ..Policy::default()
+    };
+    let with = |most| new_options().policy(policy(most)).unwrap();
+    with(1).create(&path).unwrap().close().unwrap();
+    with(1).open(&path).unwrap().close().unwrap();
+    with(1).open_or_create(&path).unwrap().close().unwrap();
+    for opened in [with(2).open(&path), with(2).open_or_create(&path)] {
+        let error = opened.unwrap_err();
+        assert_eq!(error.code(), Code::OPTIONS_CONTRADICT);
+        assert!(error.to_string().contains("policy"), "{error}");
+    }
+    let store = new_options().open(&path).unwrap();
+    assert_eq!(store.policy().unwrap(), policy(1));
+    // Where it was changed since, the file's is the one that holds.
+    store.set_policy(policy(2)).unwrap();
+    store.close().unwrap();
+    with(2).open(&path).unwrap().close().unwrap();
+    assert_eq!(code_of(&with(1).open(&path)), Code::OPTIONS_CONTRADICT);
 }

@@ -10,8 +10,8 @@ use crate::disk::codec::{decode_event, decode_plain, event_hash};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
     KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES, PROJECTS, REQUESTS,
-    Sealed, State, TOMBSTONES, USAGE, Usage, from_sortable, owner_index, project_index, sortable,
-    usage_key,
+    REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, USAGE, Usage, expiry_index,
+    from_sortable, owner_index, project_index, request_time_index, sortable, usage_key,
 };
 use crate::disk::{storage_error, table_error};
 use crate::error::StoreError;
@@ -61,15 +61,41 @@ pub(crate) fn identify(
     path: &std::path::Path,
     peppers: &Peppers,
 ) -> Result<(Identity, Keyring), StoreError> {
-    let (claimed, row) = identity_row(transaction, path)?;
-    let ring = keyring(&claimed, peppers)?;
-    let (identity, _) = Sealed::MetaStore.unseal::<Identity>(&ring, META_STORE.as_bytes(), &row)?;
-    if Sealed::generation(&row) != Some(identity.pepper.vouching()) {
-        return Err(StoreError::Corrupted(
-            "the store's own row is not under the pepper that vouches for it".into(),
-        ));
-    }
+    let ring = keyring(&identity_claimed(transaction, path)?, peppers)?;
+    let meta = transaction.open_table(META).map_err(table_error)?;
+    let identity = identity_of(&meta, &ring)?;
     Ok((identity, ring))
+}
+
+/// The store's own row. It must be under the pepper that vouches for it, and the one that the
+/// state names: else one from the middle of a change of peppers could be put back, and with it
+/// every row of before the change would be accepted again.
+pub(crate) fn identity_of(
+    meta: &impl ReadableTable<&'static str, Bytes>,
+    ring: &Keyring,
+) -> Result<Identity, StoreError> {
+    let corrupted = |why: &str| Err(StoreError::Corrupted(format!("the store's own row {why}")));
+    let row = meta.get(META_STORE).map_err(storage_error)?;
+    let Some(row) = row.as_ref().map(|row| row.value()) else {
+        return corrupted("is missing");
+    };
+    let (identity, _) = Sealed::MetaStore.unseal::<Identity>(ring, META_STORE.as_bytes(), row)?;
+    if Sealed::generation(row) != Some(identity.pepper.vouching()) {
+        return corrupted("is not under the pepper that vouches for it");
+    }
+    if Sealed::carried_tag(row) != Some(state_of(meta, ring)?.identity) {
+        return corrupted("is from another time than the state");
+    }
+    Ok(identity)
+}
+
+/// Whether the change of peppers that a ring was made in is still under way.
+pub(crate) fn is_changing(
+    transaction: &ReadTransaction,
+    ring: &Keyring,
+) -> Result<bool, StoreError> {
+    let meta = transaction.open_table(META).map_err(table_error)?;
+    Ok(identity_of(&meta, ring)?.pepper.changing_from.is_some())
 }
 
 /// The identity as the file has it, believed only as far as choosing the keys goes.
@@ -77,13 +103,6 @@ pub(crate) fn identity_claimed(
     transaction: &ReadTransaction,
     path: &std::path::Path,
 ) -> Result<Identity, StoreError> {
-    Ok(identity_row(transaction, path)?.0)
-}
-
-fn identity_row(
-    transaction: &ReadTransaction,
-    path: &std::path::Path,
-) -> Result<(Identity, Vec<u8>), StoreError> {
     let not_a_store = || StoreError::NotAStore {
         path: path.into(),
         why: "it is another program's redb file",
@@ -107,12 +126,10 @@ fn identity_row(
         return Err(StoreError::Corrupted("the format number is not one".into()));
     }
     let row = row(META_STORE)?.ok_or_else(not_a_store)?;
-    let row = row.value().to_vec();
-    let claimed: Identity = row
+    row.value()
         .get(18..)
         .ok_or_else(|| StoreError::Corrupted("the store's own row is cut short".into()))
-        .and_then(|body| decode_plain(body, "meta"))?;
-    Ok((claimed, row))
+        .and_then(|body| decode_plain(body, "the store's own row"))
 }
 
 /// The keys that the rows of a store are read with, from the peppers that were given.
@@ -148,6 +165,7 @@ pub(crate) struct Reader<'a> {
     ring: &'a Keyring,
 }
 
+/// The state. A change of peppers moves it first of all, so that it is always under the newest.
 pub(crate) fn state_of(
     meta: &impl ReadableTable<&'static str, Bytes>,
     ring: &Keyring,
@@ -156,9 +174,13 @@ pub(crate) fn state_of(
         .get(META_STATE)
         .map_err(storage_error)?
         .ok_or_else(|| StoreError::Corrupted("the state row is missing".into()))?;
-    Ok(Sealed::MetaState
-        .unseal(ring, META_STATE.as_bytes(), row.value())?
-        .0)
+    let (state, _) = Sealed::MetaState.unseal(ring, META_STATE.as_bytes(), row.value())?;
+    if Sealed::generation(row.value()) != Some(ring.newest()) {
+        return Err(StoreError::Corrupted(
+            "the state row is under a pepper of the past".into(),
+        ));
+    }
+    Ok(state)
 }
 
 pub(crate) fn key_of(
@@ -266,6 +288,11 @@ impl<'a> Reader<'a> {
         self.ring
     }
 
+    /// The store's own row, as it stands now.
+    pub(crate) fn identity(&self) -> Result<Identity, StoreError> {
+        identity_of(&self.table(META)?, self.ring)
+    }
+
     pub(crate) fn state(&self) -> Result<State, StoreError> {
         state_of(&self.table(META)?, self.ring)
     }
@@ -331,14 +358,17 @@ impl<'a> Reader<'a> {
         Ok(usage_row(row))
     }
 
-    /// Projects in the order of their names, those that exist.
+    /// Projects in the order of their names, those that exist. By the records: the index of names
+    /// may have lost one.
     pub(crate) fn projects(&self) -> Result<Vec<(ProjectId, ProjectRecord)>, StoreError> {
-        let (names, projects) = (self.table(PROJECT_NAMES)?, self.table(PROJECTS)?);
-        let mut out = Vec::new();
-        for row in names.iter().map_err(storage_error)? {
-            let (name, _) = row.map_err(storage_error)?;
-            out.extend(project_named(&names, &projects, self.ring, name.value())?);
-        }
+        let table = self.table(PROJECTS)?;
+        let range = table.iter().map_err(storage_error)?;
+        let mut out = take(range, false, usize::MAX, |key, row| {
+            let (record, _) = Sealed::Projects.unseal::<ProjectRecord>(self.ring, key, row)?;
+            Ok((ProjectId::from_bytes(*key), record))
+        })?;
+        out.retain(|(_, record)| record.deleted_at.is_none());
+        out.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
         Ok(out)
     }
 
@@ -550,6 +580,7 @@ impl<'a> Reader<'a> {
             ("tombstones", length(&self.table(TOMBSTONES)?)?),
             ("events", length(&self.table(EVENTS)?)?),
             ("requests", length(&self.table(REQUESTS)?)?),
+            ("requests_by_time", length(&self.table(REQUESTS_BY_TIME)?)?),
             ("usage", length(&self.table(USAGE)?)?),
         ])
     }
@@ -573,37 +604,125 @@ impl<'a> Reader<'a> {
             ("tombstones", bytes(&self.table(TOMBSTONES)?)?),
             ("events", bytes(&self.table(EVENTS)?)?),
             ("requests", bytes(&self.table(REQUESTS)?)?),
+            ("requests_by_time", bytes(&self.table(REQUESTS_BY_TIME)?)?),
             ("usage", bytes(&self.table(USAGE)?)?),
         ])
     }
 
-    pub(crate) fn has_index_rows(&self, id: KeyId, record: &KeyRecord) -> Result<bool, StoreError> {
+    /// The indexes that lack the row of a key.
+    pub(crate) fn indexes_without(
+        &self,
+        id: KeyId,
+        record: &KeyRecord,
+    ) -> Result<Vec<&'static str>, StoreError> {
         let key = id.as_bytes();
-        let by_project = match record.project {
-            None => true,
-            Some(project) => self
-                .table(KEYS_BY_PROJECT)?
-                .get(&project_index(project.as_bytes(), key))
-                .map_err(storage_error)?
-                .is_some(),
+        let mut out = Vec::new();
+        if let Some(project) = record.project {
+            let row = project_index(project.as_bytes(), key);
+            let table = self.table(KEYS_BY_PROJECT)?;
+            if table.get(&row).map_err(storage_error)?.is_none() {
+                out.push("keys_by_project");
+            }
+        }
+        if let Some(owner) = &record.owner {
+            let row = owner_index(owner, key);
+            let table = self.table(KEYS_BY_OWNER)?;
+            if table.get(row.as_slice()).map_err(storage_error)?.is_none() {
+                out.push("keys_by_owner");
+            }
+        }
+        if let Some(at) = record.expires_at {
+            let row = expiry_index(at, key);
+            let table = self.table(KEYS_BY_EXPIRY)?;
+            if table.get(&row).map_err(storage_error)?.is_none() {
+                out.push("keys_by_expiry");
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether the index of requests by time has the row of one.
+    pub(crate) fn has_request_time(
+        &self,
+        request: &[u8; 32],
+        at: Timestamp,
+    ) -> Result<bool, StoreError> {
+        let table = self.table(REQUESTS_BY_TIME)?;
+        let row = table.get(&request_time_index(at, request));
+        Ok(row.map_err(storage_error)?.is_some())
+    }
+
+    /// Tells of each row of an index that no record has, with the name of the index.
+    pub(crate) fn stray_rows(&self, tell: &mut dyn FnMut(String)) -> Result<(), StoreError> {
+        let keys = self.table(KEYS)?;
+        let mut stray_key = |index: &str, row: &[u8], has: &dyn Fn(&KeyRecord) -> bool| {
+            let Ok(id) = id_at_end(row) else {
+                tell(format!("{index}: a row is cut short"));
+                return Ok(());
+            };
+            if !is_had(key_of(&keys, self.ring, id), has)? {
+                tell(format!(
+                    "{index}: a row names key {id}, which is none of its"
+                ));
+            }
+            Ok::<_, StoreError>(())
         };
-        let by_owner = match &record.owner {
-            None => true,
-            Some(owner) => self
-                .table(KEYS_BY_OWNER)?
-                .get(owner_index(owner, key).as_slice())
-                .map_err(storage_error)?
-                .is_some(),
-        };
-        let by_expiry = match record.expires_at {
-            None => true,
-            Some(at) => self
-                .table(KEYS_BY_EXPIRY)?
-                .get(&crate::disk::schema::expiry_index(at, key))
-                .map_err(storage_error)?
-                .is_some(),
-        };
-        Ok(by_project && by_owner && by_expiry)
+        for row in self.table(KEYS_BY_PROJECT)?.iter().map_err(storage_error)? {
+            let (row, _) = row.map_err(storage_error)?;
+            let row = row.value();
+            stray_key("keys_by_project", row, &|record| {
+                let project = record.project.as_ref();
+                project.is_some_and(|project| row.starts_with(project.as_bytes()))
+            })?;
+        }
+        for row in self.table(KEYS_BY_OWNER)?.iter().map_err(storage_error)? {
+            let (row, _) = row.map_err(storage_error)?;
+            let row = row.value();
+            stray_key("keys_by_owner", row, &|record| {
+                let (owner, _) = row.split_at(row.len() - 16);
+                let named = owner.strip_suffix(b"\0");
+                named.is_some() && named == record.owner.as_deref().map(str::as_bytes)
+            })?;
+        }
+        for row in self.table(KEYS_BY_EXPIRY)?.iter().map_err(storage_error)? {
+            let (row, _) = row.map_err(storage_error)?;
+            let row = row.value();
+            stray_key("keys_by_expiry", row, &|record| {
+                let at = record.expires_at;
+                at.is_some_and(|at| row.starts_with(&sortable(at)))
+            })?;
+        }
+        let projects = self.table(PROJECTS)?;
+        for row in self.table(PROJECT_NAMES)?.iter().map_err(storage_error)? {
+            let (name, id) = row.map_err(storage_error)?;
+            let found = project_of(&projects, self.ring, ProjectId::from_bytes(*id.value()));
+            let has =
+                |record: &ProjectRecord| record.name == name.value() && record.deleted_at.is_none();
+            if !is_had(found, has)? {
+                let name = name.value();
+                tell(format!(
+                    "project_names: a row leads from {name:?} to no such project"
+                ));
+            }
+        }
+        let requests = self.table(REQUESTS)?;
+        for row in self
+            .table(REQUESTS_BY_TIME)?
+            .iter()
+            .map_err(storage_error)?
+        {
+            let (row, _) = row.map_err(storage_error)?;
+            let (time, hash) = row.value().split_at(8);
+            let hash: &[u8; 32] = hash.try_into().unwrap_or(&[0; 32]);
+            let found = requests.get(hash).map_err(storage_error)?;
+            let found = found
+                .map(|row| Ok(Sealed::Requests.unseal(self.ring, hash, row.value())?.0))
+                .transpose();
+            if !is_had(found, |request: &RequestRow| sortable(request.at) == *time)? {
+                tell("requests_by_time: a row leads to no request of its time".to_owned());
+            }
+        }
+        Ok(())
     }
 
     /// A batch of rows of a sealed table with 16-byte keys, from a place on.
@@ -628,11 +747,13 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// Every remembered request. There are as many as a day had.
-    pub(crate) fn request_rows(&self) -> Result<Vec<Vec<u8>>, StoreError> {
-        let table = self.table(REQUESTS)?;
-        let range = table.iter().map_err(storage_error)?;
-        take(range, false, usize::MAX, |_, row: &[u8]| Ok(row.to_vec()))
+    /// A batch of remembered requests, from a place on.
+    pub(crate) fn request_rows(
+        &self,
+        after: Option<[u8; 32]>,
+        most: usize,
+    ) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
+        self.rows_by_hash(REQUESTS, after, most)
     }
 
     /// A batch of rows of the index of digests, from a place on.
@@ -641,7 +762,16 @@ impl<'a> Reader<'a> {
         after: Option<[u8; 32]>,
         most: usize,
     ) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
-        let table = self.table(DIGESTS)?;
+        self.rows_by_hash(DIGESTS, after, most)
+    }
+
+    fn rows_by_hash(
+        &self,
+        definition: TableDefinition<'_, &'static [u8; 32], Bytes>,
+        after: Option<[u8; 32]>,
+        most: usize,
+    ) -> Result<Vec<([u8; 32], Vec<u8>)>, StoreError> {
+        let table = self.table(definition)?;
         let (low, high) = beyond(after, [0; 32], [0xff; 32], false);
         let range = table
             .range::<&[u8; 32]>((low.as_ref(), high.as_ref()))
@@ -664,6 +794,18 @@ pub(crate) fn event(sequence: u64, row: &[u8]) -> Result<Event, StoreError> {
         kind: record.kind,
         hash,
     })
+}
+
+/// Whether a record has a row of an index; one that cannot be read was told of on its own.
+fn is_had<T>(
+    found: Result<Option<T>, StoreError>,
+    has: impl Fn(&T) -> bool,
+) -> Result<bool, StoreError> {
+    match found {
+        Ok(record) => Ok(record.is_some_and(|record| has(&record))),
+        Err(StoreError::Corrupted(_)) => Ok(true),
+        Err(error) => Err(error),
+    }
 }
 
 /// The bounds of what lies beyond a place, between a first and a last.

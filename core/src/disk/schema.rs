@@ -14,7 +14,7 @@
 //! | `digests` | index of a foreign digest (32) | sealed [`DigestRow`] | import; stays when a key is pruned |
 //! | `tombstones` | key id (16) | sealed [`Tombstone`] | prune |
 //! | `events` | sequence (u64) | version, generation, hash (32), record | every change |
-//! | `requests` | hash of actor and request id (32) | [`RequestRow`] | create and rotate with a request id |
+//! | `requests` | hash of actor and request id (32) | sealed [`RequestRow`] | create and rotate with a request id |
 //! | `requests_by_time` | time (8, sortable), the same hash (32) | nothing | with `requests` |
 //! | `usage` | key id (16), generation of the secret (4), 0 for all that are gone | last used (8), uses (8), little-endian | the flush, rotations |
 //!
@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use crate::foreign::Scheme;
 use crate::id::KeyId;
 use crate::policy::Policy;
-use crate::tag::{Generation, TagSum};
+use crate::tag::{Generation, TAG_BYTES, TagSum};
 use crate::time::Timestamp;
 use crate::token::Prefix;
 
@@ -74,6 +74,7 @@ pub(crate) enum Sealed {
     Projects = 4,
     Digests = 5,
     Tombstones = 6,
+    Requests = 7,
 }
 
 /// What a store is, for as long as it exists.
@@ -121,6 +122,8 @@ pub(crate) struct Rechain {
 /// Where a store stands; written by every change, in its own transaction.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(crate) struct State {
+    /// The tag of the store's own row, so that one from another time is noticed.
+    pub(crate) identity: [u8; TAG_BYTES],
     /// The sequence of the last event.
     pub(crate) sequence: u64,
     /// The hash of the last event.

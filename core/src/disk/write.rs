@@ -3,18 +3,21 @@
 //! indexes, event and state together, so that no change can go unlogged. What only keeps house (uses,
 //! request ids, tombstones, rows sealed anew under another pepper) has no event of its own.
 
+use std::borrow::Cow;
+
 use redb::{ReadableTable, Table, WriteTransaction};
 use serde::Serialize;
 
-use crate::disk::codec::{
-    check_event, decode_plain, encode_event, encode_plain, event_hash, rechain_event,
+use crate::disk::codec::{check_event, encode_event, event_hash, rechain_event};
+use crate::disk::read::{
+    digest_of, identity_of, key_of, project_meant, project_named, project_of, state_of,
 };
-use crate::disk::read::{digest_of, key_of, project_meant, project_named, project_of, state_of};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EARLIER, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY,
     KEYS_BY_OWNER, KEYS_BY_PROJECT, META, META_FORMAT, META_STATE, META_STORE, PROJECT_NAMES,
-    PROJECTS, REQUESTS, REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, Tombstone, USAGE,
-    Usage, expiry_index, owner_index, project_index, request_time_index, sortable, usage_key,
+    PROJECTS, REQUESTS, REQUESTS_BY_TIME, Rechain, RequestRow, Sealed, State, TOMBSTONES,
+    Tombstone, USAGE, Usage, expiry_index, owner_index, project_index, request_time_index,
+    sortable, usage_key,
 };
 use crate::disk::{storage_error, table_error};
 use crate::error::StoreError;
@@ -24,7 +27,7 @@ use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, StoredSecret};
 use crate::limits;
 use crate::project::ProjectRecord;
-use crate::tag::{FullTag, Keyring};
+use crate::tag::{FullTag, Keyring, TAG_BYTES};
 use crate::time::Timestamp;
 
 type Bytes = &'static [u8];
@@ -38,7 +41,7 @@ pub(crate) struct Stamp<'a> {
 
 /// A write transaction with its tables open and the state as it will be written.
 pub(crate) struct Writer<'t> {
-    ring: &'t Keyring,
+    ring: Cow<'t, Keyring>,
     stamp: Stamp<'t>,
     meta: Table<'t, &'static str, Bytes>,
     keys: Table<'t, &'static [u8; 16], Bytes>,
@@ -69,9 +72,13 @@ pub(crate) fn initialise(
         let mut meta = transaction.open_table(META).map_err(table_error)?;
         meta.insert(META_FORMAT, FORMAT_VERSION.to_le_bytes().as_slice())
             .map_err(storage_error)?;
-        let (row, _) = Sealed::MetaStore.seal(ring, META_STORE.as_bytes(), identity)?;
+        let (row, tag) = seal_identity(ring, identity)?;
         meta.insert(META_STORE, row.as_slice())
             .map_err(storage_error)?;
+        let state = &State {
+            identity: tag,
+            ..state.clone()
+        };
         let (row, _) = Sealed::MetaState.seal(ring, META_STATE.as_bytes(), state)?;
         meta.insert(META_STATE, row.as_slice())
             .map_err(storage_error)?;
@@ -80,6 +87,26 @@ pub(crate) fn initialise(
     let policy = state.policy;
     writer.apply_store(EventKind::StoreCreated { policy })?;
     writer.finish()
+}
+
+/// The store's own row, under the generation that vouches for it, and the tag that it carries.
+fn seal_identity(
+    ring: &Keyring,
+    identity: &Identity,
+) -> Result<(Vec<u8>, [u8; TAG_BYTES]), StoreError> {
+    let generation = identity.pepper.vouching();
+    let key = META_STORE.as_bytes();
+    let (row, tag) = Sealed::MetaStore.seal_under(ring, generation, key, identity)?;
+    Ok((row, tag.truncated()))
+}
+
+/// Whether the change of peppers that a ring was made in is still under way.
+pub(crate) fn is_changing(
+    transaction: &WriteTransaction,
+    ring: &Keyring,
+) -> Result<bool, StoreError> {
+    let meta = transaction.open_table(META).map_err(table_error)?;
+    Ok(identity_of(&meta, ring)?.pepper.changing_from.is_some())
 }
 
 fn get<'g, K: redb::Key, V: redb::Value>(
@@ -103,7 +130,7 @@ impl<'t> Writer<'t> {
         let meta = table!(META);
         let state = state_of(&meta, ring)?;
         Ok(Writer {
-            ring,
+            ring: Cow::Borrowed(ring),
             stamp,
             meta,
             keys: table!(KEYS),
@@ -128,18 +155,18 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        key_of(&self.keys, self.ring, id)
+        key_of(&self.keys, &self.ring, id)
     }
 
     pub(crate) fn project(&self, id: ProjectId) -> Result<Option<ProjectRecord>, StoreError> {
-        project_of(&self.projects, self.ring, id)
+        project_of(&self.projects, &self.ring, id)
     }
 
     pub(crate) fn project_named(
         &self,
         name: &str,
     ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
-        project_named(&self.project_names, &self.projects, self.ring, name)
+        project_named(&self.project_names, &self.projects, &self.ring, name)
     }
 
     /// The project that a name or an id means.
@@ -147,18 +174,18 @@ impl<'t> Writer<'t> {
         &self,
         asked: &str,
     ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
-        project_meant(&self.project_names, &self.projects, self.ring, asked)
+        project_meant(&self.project_names, &self.projects, &self.ring, asked)
     }
 
     pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
-        digest_of(&self.digests, self.ring, secret)
+        digest_of(&self.digests, &self.ring, secret)
     }
 
     pub(crate) fn tombstone(&self, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
         let row = get(self.tombstones.get(id.as_bytes()), &self.tombstones)?;
         row.map(|row| {
             Ok(Sealed::Tombstones
-                .unseal(self.ring, id.as_bytes(), row.value())?
+                .unseal(&self.ring, id.as_bytes(), row.value())?
                 .0)
         })
         .transpose()
@@ -166,7 +193,7 @@ impl<'t> Writer<'t> {
 
     pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
         let row = get(self.requests.get(request), &self.requests)?;
-        row.map(|row| decode_plain(row.value(), "requests"))
+        row.map(|row| Ok(Sealed::Requests.unseal(&self.ring, request, row.value())?.0))
             .transpose()
     }
 
@@ -203,7 +230,9 @@ impl<'t> Writer<'t> {
             let id = <[u8; 16]>::try_from(&bytes[bytes.len().saturating_sub(16)..])
                 .map(KeyId::from_bytes)
                 .map_err(|_| StoreError::Corrupted("a row of an index is cut short".into()))?;
+            // The record has the last word on whose it is.
             if let Some(record) = self.key(id)?
+                && record.owner.as_deref() == Some(owner)
                 && counts(&record)?
             {
                 count += 1;
@@ -245,7 +274,7 @@ impl<'t> Writer<'t> {
             previous,
             kind,
         };
-        let (row, hash) = encode_event(self.ring, &self.state.head, sequence, &event)?;
+        let (row, hash) = encode_event(&self.ring, &self.state.head, sequence, &event)?;
         self.events
             .insert(sequence, row.as_slice())
             .map_err(storage_error)?;
@@ -277,7 +306,7 @@ impl<'t> Writer<'t> {
         after: Option<&KeyRecord>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
-        let tags = replace_row(&mut self.keys, Sealed::Keys, self.ring, key, after)?;
+        let tags = replace_row(&mut self.keys, Sealed::Keys, &self.ring, key, after)?;
         if tags.old.is_some() != before.is_some() {
             return Err(StoreError::Corrupted(format!(
                 "key {id} is there twice or not at all"
@@ -375,7 +404,7 @@ impl<'t> Writer<'t> {
         let after = after.map(|record| ProjectRecord { sequence, ..record });
         let key = id.as_bytes();
         let projects = &mut self.projects;
-        let tags = replace_row(projects, Sealed::Projects, self.ring, key, after.as_ref())?;
+        let tags = replace_row(projects, Sealed::Projects, &self.ring, key, after.as_ref())?;
         self.account(&tags, |state| &mut state.projects);
         let exists = |record: &&ProjectRecord| record.deleted_at.is_none();
         if let Some(before) = before.filter(exists) {
@@ -425,7 +454,7 @@ impl<'t> Writer<'t> {
             scheme: secret.scheme,
             digest: secret.digest.clone(),
         };
-        let (bytes, tag) = Sealed::Digests.seal(self.ring, &index, &row)?;
+        let (bytes, tag) = Sealed::Digests.seal(&self.ring, &index, &row)?;
         self.digests
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
@@ -454,7 +483,13 @@ impl<'t> Writer<'t> {
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
         let rows = &mut self.tombstones;
-        let tags = replace_row(rows, Sealed::Tombstones, self.ring, key, tombstone.as_ref())?;
+        let tags = replace_row(
+            rows,
+            Sealed::Tombstones,
+            &self.ring,
+            key,
+            tombstone.as_ref(),
+        )?;
         self.account(&tags, |state| &mut state.tombstones);
         Ok(())
     }
@@ -497,7 +532,7 @@ impl<'t> Writer<'t> {
                 .remove(&index)
                 .map_err(storage_error)?;
         }
-        let bytes = encode_plain(&row)?;
+        let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
         self.requests
             .insert(request, bytes.as_slice())
             .map_err(storage_error)?;
@@ -593,7 +628,7 @@ impl<'t> Writer<'t> {
             return Ok(());
         };
         let projects = &mut self.projects;
-        let tags = replace_row(projects, Sealed::Projects, self.ring, key, Some(&record))?;
+        let tags = replace_row(projects, Sealed::Projects, &self.ring, key, Some(&record))?;
         self.account(&tags, |state| &mut state.projects);
         Ok(())
     }
@@ -609,13 +644,13 @@ impl<'t> Writer<'t> {
             let Some(row) = self.digests.remove(key).map_err(storage_error)? else {
                 return Ok(());
             };
-            Sealed::Digests.unseal::<DigestRow>(self.ring, key, row.value())?
+            Sealed::Digests.unseal::<DigestRow>(&self.ring, key, row.value())?
         };
         let (row, old) = found;
         let index = self
             .ring
             .digest_index(self.ring.newest(), row.scheme as u8, &row.digest);
-        let (bytes, new) = Sealed::Digests.seal(self.ring, &index, &row)?;
+        let (bytes, new) = Sealed::Digests.seal(&self.ring, &index, &row)?;
         self.digests
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
@@ -624,6 +659,16 @@ impl<'t> Writer<'t> {
             new: Some(new),
         };
         self.account(&tags, |state| &mut state.digests);
+        Ok(())
+    }
+
+    pub(crate) fn reseal_request(&mut self, request: &[u8; 32]) -> Result<(), StoreError> {
+        if let Some(row) = self.request(request)? {
+            let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
+            self.requests
+                .insert(request, bytes.as_slice())
+                .map_err(storage_error)?;
+        }
         Ok(())
     }
 
@@ -644,8 +689,8 @@ impl<'t> Writer<'t> {
                 (sequence.value(), row.value().to_vec())
             };
             let (sequence, row) = next;
-            at.old_hash = check_event(self.ring, &at.old_hash, sequence, &row)?;
-            let (new, hash) = rechain_event(self.ring, &at.new_hash, sequence, &row)?;
+            at.old_hash = check_event(&self.ring, &at.old_hash, sequence, &row)?;
+            let (new, hash) = rechain_event(&self.ring, &at.new_hash, sequence, &row)?;
             self.events
                 .insert(sequence, new.as_slice())
                 .map_err(storage_error)?;
@@ -663,14 +708,32 @@ impl<'t> Writer<'t> {
         Ok(done)
     }
 
+    /// Begins a change of peppers: from here on rows are written under the newest generation of
+    /// another ring, which accepts the one before as well.
+    pub(crate) fn begin_pepper_change(
+        &mut self,
+        ring: Keyring,
+        identity: &Identity,
+    ) -> Result<(), StoreError> {
+        self.ring = Cow::Owned(ring);
+        self.put_identity(identity)?;
+        self.apply_state(EventKind::PepperChangeBegun, |state| {
+            state.rechain = Some(Rechain {
+                through: state.cut.0,
+                old_hash: state.cut.1,
+                new_hash: state.cut.1,
+            });
+        })?;
+        Ok(())
+    }
+
     /// Writes the identity anew, under the generation that vouches for it.
     pub(crate) fn put_identity(&mut self, identity: &Identity) -> Result<(), StoreError> {
-        let generation = identity.pepper.vouching();
-        let (row, _) =
-            Sealed::MetaStore.seal_under(self.ring, generation, META_STORE.as_bytes(), identity)?;
+        let (row, tag) = seal_identity(&self.ring, identity)?;
         self.meta
             .insert(META_STORE, row.as_slice())
             .map_err(storage_error)?;
+        self.state.identity = tag;
         self.changed = true;
         Ok(())
     }
@@ -678,7 +741,8 @@ impl<'t> Writer<'t> {
     /// Writes the state, where anything changed.
     pub(crate) fn finish(mut self) -> Result<(), StoreError> {
         if self.changed {
-            let (row, _) = Sealed::MetaState.seal(self.ring, META_STATE.as_bytes(), &self.state)?;
+            let (row, _) =
+                Sealed::MetaState.seal(&self.ring, META_STATE.as_bytes(), &self.state)?;
             self.meta
                 .insert(META_STATE, row.as_slice())
                 .map_err(storage_error)?;
