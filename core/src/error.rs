@@ -108,6 +108,8 @@ codes! {
     PEPPER_REFUSED = 313,
     /// The creating key may not give this away: project, owner, environment or expiry.
     BEYOND_PARENT = 314,
+    /// The caller's own callback stopped the work.
+    INTERRUPTED = 315,
     /// There is no file at the path.
     NO_STORE = 400,
     /// There is a file at the path already.
@@ -444,6 +446,9 @@ pub enum Refused {
     /// The creating key may not give this away.
     #[error("the creating key may not give this away: {0}")]
     BeyondParent(&'static str),
+    /// The callback that was told of the progress stopped the work.
+    #[error("stopped before its end, as was asked")]
+    Interrupted,
 }
 
 impl Refused {
@@ -465,6 +470,7 @@ impl Refused {
             Refused::ProjectIsDisabled(_) => Code::PROJECT_IS_DISABLED,
             Refused::PepperRefused(_) => Code::PEPPER_REFUSED,
             Refused::BeyondParent(_) => Code::BEYOND_PARENT,
+            Refused::Interrupted => Code::INTERRUPTED,
         }
     }
 }
@@ -570,8 +576,8 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// Others can read or write the file or its folder.
-    #[error("{} can be {how}; take that away with chmod, or allow it when opening", path.display())]
+    /// Others can read or write the file or its folder, or own it.
+    #[error("{} can be {how}; change that with chmod or chown, or allow it when opening", path.display())]
     InsecurePermissions {
         /// The file or folder.
         path: PathBuf,
@@ -651,7 +657,9 @@ impl StoreError {
 
     pub(crate) fn io(what: &'static str, source: std::io::Error) -> Self {
         match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => Self::NoSpace,
             _ => Self::Io { what, source },
         }
     }

@@ -70,6 +70,7 @@ mod list;
 mod log;
 mod pepper;
 mod policy;
+mod progress;
 mod project;
 mod projects;
 mod prune;

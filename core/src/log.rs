@@ -149,7 +149,9 @@ impl Store {
     /// # Errors
     /// CORRUPTED, naming the first event that does not follow.
     pub fn verify_log(&self) -> Result<ChainCheck, Error> {
-        Ok(self.read(|reader| verify_chain(reader, &reader.state()?, &mut |_| ()))?)
+        Ok(self.read(|reader| {
+            verify_chain(reader, &reader.state()?, &mut |_| Ok::<_, StoreError>(()))
+        })?)
     }
 
     /// Removes the events up to and including a sequence. The hash at the cut is kept, so that
@@ -159,7 +161,7 @@ impl Store {
     /// Misuse where the sequence is beyond the last event; PEPPER_REFUSED while a change of
     /// peppers is under way.
     pub fn prune_log(&self, through: u64) -> Result<u64, Error> {
-        let mut removed = 0;
+        let (mut removed, mut most) = (0, self.few_enough(limits::BATCH)?);
         loop {
             let batch = self.change(Room::FromReserve, |writer, _| {
                 let state = writer.state();
@@ -176,16 +178,23 @@ impl Store {
                     )
                     .into());
                 }
-                let (count, last) = writer.remove_events(through, limits::BATCH)?;
+                let (count, last) = writer.remove_events(through, most)?;
                 if let Some(cut) = last {
                     let kind = EventKind::LogPruned { through: cut.0 };
                     writer.apply_state(kind, |state| state.cut = cut)?;
                 }
                 Ok(count)
-            })?;
-            removed += batch;
-            if batch < limits::BATCH as u64 {
-                return Ok(removed);
+            });
+            match batch {
+                Ok(count) => {
+                    removed += count;
+                    if count < most as u64 {
+                        return Ok(removed);
+                    }
+                }
+                // What is kept back on a full disk does not do for so many.
+                Err(Error::Store(StoreError::NoSpace)) if most > 1 => most /= 2,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -234,13 +243,13 @@ fn is_of(
     })
 }
 
-/// Verifies the chain of one snapshot; `done` is told of every event.
-pub(crate) fn verify_chain(
+/// Verifies the chain of one snapshot; `done` is told of so many events more.
+pub(crate) fn verify_chain<E: From<StoreError>>(
     reader: &Reader<'_>,
     state: &State,
-    done: &mut dyn FnMut(u64),
-) -> Result<ChainCheck, StoreError> {
-    let corrupted = |text: String| Err(StoreError::Corrupted(text));
+    done: &mut dyn FnMut(u64) -> Result<(), E>,
+) -> Result<ChainCheck, E> {
+    let corrupted = |text: String| Err(StoreError::Corrupted(text).into());
     let (mut sequence, mut hash) = state.cut;
     let mut first = 0;
     loop {
@@ -248,6 +257,7 @@ pub(crate) fn verify_chain(
         if rows.is_empty() {
             break;
         }
+        let count = rows.len();
         for (next, row) in rows {
             // While a new pepper comes in, the chain is new up to a place and old after it.
             if let Some(rechain) = state.rechain.filter(|rechain| rechain.through == sequence) {
@@ -264,8 +274,8 @@ pub(crate) fn verify_chain(
             if first == 0 {
                 first = next;
             }
-            done(next);
         }
+        done(count as u64)?;
     }
     if sequence != state.sequence || hash != state.head {
         return corrupted(format!(
