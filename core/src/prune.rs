@@ -53,7 +53,10 @@ impl Store {
                 .filter(|(_, record)| prunable(record, prune, now))
                 .map(|(id, _)| *id)
                 .collect();
-            pruned.keys += self.prune_keys(&ids, prune)?;
+            self.in_parts(&ids, |part| {
+                pruned.keys += self.prune_keys(part, prune)?;
+                Ok(())
+            })?;
             after = batch.last().map(|(id, _)| *id);
             if batch.len() < limits::BATCH {
                 break;
@@ -64,9 +67,6 @@ impl Store {
     }
 
     fn prune_keys(&self, ids: &[KeyId], prune: &Prune) -> Result<u64, Error> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
         self.change(Room::FromReserve, |writer, now| {
             let mut count = 0;
             for id in ids {
@@ -122,22 +122,29 @@ impl Store {
         }
         let tombstones = all(Sealed::Tombstones)?;
         for batch in tombstones.chunks(limits::BATCH) {
-            pruned.tombstones += self.change(Room::FromReserve, |writer, now| {
-                let mut count = 0;
-                for key in batch {
-                    let id = KeyId::from_bytes(*key);
-                    let over = writer
-                        .tombstone(id)?
-                        .is_some_and(|t| t.expires_at.is_some_and(|at| now.latest() >= at));
-                    if over {
-                        writer.put_tombstone(id, None)?;
-                        count += 1;
-                    }
-                }
-                Ok(count)
+            self.in_parts(batch, |part| {
+                pruned.tombstones += self.prune_tombstones(part)?;
+                Ok(())
             })?;
         }
         Ok(())
+    }
+
+    fn prune_tombstones(&self, keys: &[[u8; 16]]) -> Result<u64, Error> {
+        self.change(Room::FromReserve, |writer, now| {
+            let mut count = 0;
+            for key in keys {
+                let id = KeyId::from_bytes(*key);
+                let over = writer
+                    .tombstone(id)?
+                    .is_some_and(|t| t.expires_at.is_some_and(|at| now.latest() >= at));
+                if over {
+                    writer.put_tombstone(id, None)?;
+                    count += 1;
+                }
+            }
+            Ok(count)
+        })
     }
 }
 
