@@ -12,6 +12,7 @@
 
 use std::fmt::Write as _;
 use std::hint::black_box;
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -250,7 +251,7 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
     );
 
     let start = Instant::now();
-    let backup = store.backup(folder.join("backup"), &mut |_, _| ())?;
+    let backup = store.backup(folder.join("backup"), &mut |_, _| ControlFlow::Continue(()))?;
     report.rate(
         "backup, checked and durable",
         keys,
@@ -258,7 +259,7 @@ fn plain(report: &mut Report, folder: &Path, keys: usize) -> Outcome<()> {
         &format!("; {} MiB", backup.bytes >> 20),
     );
     let start = Instant::now();
-    let whole = store.check_integrity(&mut |_, _| ())?;
+    let whole = store.check_integrity(&mut |_, _| ControlFlow::Continue(()))?;
     report.rate("check_integrity", keys, start.elapsed(), "");
     if !whole.is_whole() {
         return Err(format!("the store is damaged: {:?}", whole.damage).into());

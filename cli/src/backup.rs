@@ -7,7 +7,7 @@ use keyfob::{KeyId, KeyInfo, Restore};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
-use crate::interrupt::finishing;
+use crate::interrupt::breaking_off;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::table::{self, Column};
@@ -22,8 +22,9 @@ pub(crate) struct BackupArgs {
 pub(crate) fn backup(args: &BackupArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.with_store(|store, session| {
         let progress = Progress::new(session.screen, "backing up");
-        let backup =
-            finishing(|| store.backup(&args.file, &mut |done, all| progress.update(done, all)))?;
+        let backup = breaking_off("no backup was written", || {
+            store.backup(&args.file, &mut |done, all| progress.go_on(done, all))
+        })?;
         drop(progress);
         if session.screen.json {
             session.screen.document(&json!({
@@ -84,7 +85,13 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
     restore.named.clone_from(&args.keys);
     restore.trust_unkeyed = args.trust_backup;
     restore.replace_other_file = args.replace_other_file;
-    let restored = finishing(|| options.restore(&path, &args.file, &restore))?;
+    let progress = Progress::new(session.screen, "checking the backup");
+    let restored = breaking_off("nothing was changed", || {
+        options.restore(&path, &args.file, &restore, &mut |done, all| {
+            progress.go_on(done, all)
+        })
+    })?;
+    drop(progress);
     if session.screen.json {
         session.screen.document(&json!({
             "keys": restored.keys,
@@ -165,7 +172,8 @@ fn keys(session: &mut Session<'_, '_>, what: &str, keys: &[KeyInfo]) {
 
 pub(crate) fn compact(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.with_store(|store, session| {
-        let compacted = finishing(|| store.compact())?;
+        // Ctrl-C ends it at once: the engine keeps the file whole at every moment of it.
+        let compacted = store.compact()?;
         if session.screen.json {
             session.screen.document(&json!({
                 "bytes_before": compacted.bytes_before,

@@ -5,6 +5,7 @@ use keyfob::{CheckOnOpen, Error, StoreError};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
+use crate::interrupt::breaking_off;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::text::harmless;
@@ -53,7 +54,9 @@ pub(crate) fn run(args: &CheckArgs, session: &mut Session<'_, '_>) -> Result<Exi
         .screen
         .note("checking; changes by other processes wait meanwhile");
     let progress = Progress::new(session.screen, "checking");
-    let found = store.check_integrity(&mut |done, all| progress.update(done, all))?;
+    let found = breaking_off("the store was not checked to its end", || {
+        store.check_integrity(&mut |done, all| progress.go_on(done, all))
+    })?;
     drop(progress);
     let mut damage = found.damage.clone();
     if let Some(expected) = &args.expect

@@ -40,8 +40,8 @@ pub(crate) enum Failure {
     TokenInArgument,
     /// A file other than the store, or standard input or output, could not be used.
     Io { what: String, source: io::Error },
-    /// Ctrl-C.
-    Interrupted,
+    /// Ctrl-C, and what is so now.
+    Interrupted(&'static str),
 }
 
 #[derive(Serialize)]
@@ -78,14 +78,14 @@ impl Failure {
                 Code::INVALID_ARGUMENT
             }
             Failure::Io { .. } => Code::IO,
-            Failure::NoCredentials | Failure::Interrupted => return None,
+            Failure::Interrupted(_) => Code::INTERRUPTED,
+            Failure::NoCredentials => return None,
         })
     }
 
     fn name(&self) -> &'static str {
         match self {
             Failure::NoCredentials => "NO_CREDENTIALS",
-            Failure::Interrupted => "INTERRUPTED",
             other => other.code().map_or("UNKNOWN", Code::name),
         }
     }
@@ -94,7 +94,7 @@ impl Failure {
     pub(crate) fn status(&self) -> u8 {
         match self {
             Failure::NoCredentials => Exit::No.status(),
-            Failure::Interrupted => 130,
+            Failure::Interrupted(_) => 130,
             other => match other.code().map_or(900, Code::number) {
                 100..=199 => 2,
                 200..=299 => 1,
@@ -123,7 +123,7 @@ impl Failure {
                 keys by their id, and rotate or revoke this one if it is real"
                 .to_owned(),
             Failure::Io { what, source } => format!("{what}: {source}"),
-            Failure::Interrupted => "interrupted; what was done before is kept".to_owned(),
+            Failure::Interrupted(what_is_so) => format!("interrupted; {what_is_so}"),
         }
     }
 
@@ -134,7 +134,7 @@ impl Failure {
             |word: &str, number: Code| format!("{word}: {} ({})", number.name(), number.number());
         match self {
             Failure::Clap(error) if colour => error.render().ansi().to_string(),
-            Failure::Clap(_) | Failure::Interrupted => text,
+            Failure::Clap(_) | Failure::Interrupted(_) => text,
             Failure::Denied(denied) => format!("{}: {text}", label("denied", denied.code())),
             Failure::Keyfob(Error::Denied(denied)) => {
                 format!("{}: {text}", label("denied", denied.code()))
@@ -226,6 +226,6 @@ mod tests {
         assert_eq!(status(keyfob::Refused::NoSuchKey(String::new()).into()), 4);
         assert_eq!(status(StoreError::Busy.into()), 3);
         assert_eq!(status(StoreError::Poisoned.into()), 3);
-        assert_eq!(Failure::Interrupted.status(), 130);
+        assert_eq!(Failure::Interrupted("").status(), 130);
     }
 }

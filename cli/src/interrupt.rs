@@ -1,12 +1,18 @@
 //! Ctrl-C: a transaction that runs is finished, long work ends between two of its batches, and
-//! everything else ends at once. A second Ctrl-C does not wait; the file survives that too.
+//! everything else ends at once, a compaction among it. A second Ctrl-C does not wait; the file
+//! survives all of that.
 
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use keyfob::{Error, Refused};
+
 use crate::error::Failure;
 
 const STATUS: i32 = 130;
+
+/// What is so of most work that was broken off.
+const KEPT: &str = "what was done before is kept";
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static FINISHING: AtomicUsize = AtomicUsize::new(0);
@@ -25,6 +31,18 @@ pub(crate) fn install() {
     });
 }
 
+/// Does a long piece of work that asks between its steps whether to go on; where it did not, says
+/// what is so then.
+pub(crate) fn breaking_off<T>(
+    what_is_so: &'static str,
+    work: impl FnOnce() -> Result<T, Error>,
+) -> Result<T, Failure> {
+    finishing(work).map_err(|error| match error {
+        Error::Refused(Refused::Interrupted) => Failure::Interrupted(what_is_so),
+        other => other.into(),
+    })
+}
+
 /// Does a piece of work that Ctrl-C lets come to its end.
 pub(crate) fn finishing<T>(work: impl FnOnce() -> T) -> T {
     struct Guard;
@@ -38,10 +56,15 @@ pub(crate) fn finishing<T>(work: impl FnOnce() -> T) -> T {
     work()
 }
 
+/// Whether Ctrl-C was pressed.
+pub(crate) fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
 /// Whether Ctrl-C was pressed meanwhile; asked between two batches.
 pub(crate) fn check() -> Result<(), Failure> {
-    if INTERRUPTED.load(Ordering::SeqCst) {
-        Err(Failure::Interrupted)
+    if interrupted() {
+        Err(Failure::Interrupted(KEPT))
     } else {
         Ok(())
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use crate::error::{Exit, Failure};
-use crate::interrupt::finishing;
+use crate::interrupt::breaking_off;
 use crate::progress::Progress;
 use crate::session::Session;
 
@@ -92,6 +92,10 @@ fn generate(path: &Path) -> Result<(), Failure> {
         .map_err(failed)
 }
 
+/// After a change of peppers that was broken off.
+const AGAIN: &str = "the change is half done and both peppers are needed; give the same command \
+                     again to finish it";
+
 pub(crate) fn run(args: &PepperArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match &args.verb {
         Verb::Generate { file } => {
@@ -106,8 +110,8 @@ pub(crate) fn run(args: &PepperArgs, session: &mut Session<'_, '_>) -> Result<Ex
         Verb::Set { file } => {
             let (path, options, new) = (session.path()?, session.options()?, read(file)?);
             let progress = Progress::new(session.screen, "tagging");
-            finishing(|| {
-                options.set_pepper(path, new, &mut |done, all| progress.update(done, all))
+            breaking_off(AGAIN, || {
+                options.set_pepper(path, new, &mut |done, all| progress.go_on(done, all))
             })?;
             drop(progress);
             session.screen.note(format!(
@@ -119,7 +123,9 @@ pub(crate) fn run(args: &PepperArgs, session: &mut Session<'_, '_>) -> Result<Ex
         Verb::Remove => {
             let (path, options) = (session.path()?, session.options()?);
             let progress = Progress::new(session.screen, "tagging");
-            finishing(|| options.remove_pepper(path, &mut |done, all| progress.update(done, all)))?;
+            breaking_off(AGAIN, || {
+                options.remove_pepper(path, &mut |done, all| progress.go_on(done, all))
+            })?;
             drop(progress);
             session
                 .screen

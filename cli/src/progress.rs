@@ -1,7 +1,10 @@
 //! Progress of long work, on a terminal alone.
 
+use std::ops::ControlFlow;
+
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use crate::interrupt::interrupted;
 use crate::output::Screen;
 
 /// A bar that shows how far a piece of work is.
@@ -26,6 +29,16 @@ impl Progress {
     pub(crate) fn update(&self, done: u64, all: u64) {
         self.0.set_length(all);
         self.0.set_position(done);
+    }
+
+    /// The same, and whether to go on, which Ctrl-C ends.
+    pub(crate) fn go_on(&self, done: u64, all: u64) -> ControlFlow<()> {
+        self.update(done, all);
+        if interrupted() {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
     }
 }
 

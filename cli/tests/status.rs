@@ -165,3 +165,77 @@ fn ctrl_c_ends_with_130_and_leaves_a_whole_store() {
     assert!(shown.contains("meanwhile"), "{shown}");
     assert_eq!(sandbox.run(["check"]).status, 0);
 }
+
+/// Starts a command on a store that keeps it busy, and interrupts it once `begun` says so.
+fn interrupted(sandbox: &Sandbox, args: &[&str], begun: impl Fn() -> bool) -> (i32, String) {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_keyfob"))
+        .current_dir(sandbox.folder.path())
+        .args(["--store", "keys.redb"])
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = rustix::process::Pid::from_child(&child);
+    while !begun() && child.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // Where it ended before, there is nobody to interrupt.
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::INT);
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    (output.status.code().unwrap(), said)
+}
+
+#[test]
+fn long_work_is_broken_off_by_ctrl_c_and_the_store_is_whole() {
+    let sandbox = Sandbox::new();
+    let lines: String = (0..30_000)
+        .map(|n| format!("q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf{n:05}\n"))
+        .collect();
+    std::fs::write(sandbox.path("lines"), lines).unwrap();
+    sandbox.ok(["import", "--format", "raw", "lines"]);
+    sandbox.ok(["pepper", "generate", "pepper"]);
+    let sequence = |sandbox: &Sandbox| -> u64 {
+        let peppered = sandbox.run(["--json", "--pepper-file", "pepper", "info"]);
+        let info = if peppered.status == 0 {
+            peppered
+        } else {
+            sandbox.run(["--json", "info"])
+        };
+        let info: serde_json::Value = serde_json::from_str(&info.out).unwrap();
+        info["sequence"].as_u64().unwrap()
+    };
+
+    let (status, said) = interrupted(&sandbox, &["backup", "b"], || {
+        // The copy has begun: an open file without a name, or with one that is not its own yet.
+        std::fs::read_dir("/proc")
+            .unwrap()
+            .flatten()
+            .any(|process| {
+                let files = std::fs::read_dir(process.path().join("fd"));
+                files.into_iter().flatten().flatten().any(|file| {
+                    std::fs::read_link(file.path()).is_ok_and(|to| {
+                        let unfinished = ["#", ".keyfob-tmp"];
+                        let name = to.to_string_lossy().into_owned();
+                        to.starts_with(sandbox.folder.path())
+                            && unfinished.iter().any(|part| name.contains(part))
+                    })
+                })
+            })
+    });
+    assert_eq!(status, 130, "{said}");
+    assert!(said.contains("no backup was written"), "{said}");
+    assert!(!sandbox.path("b").exists());
+
+    let before = sequence(&sandbox);
+    let (status, said) = interrupted(&sandbox, &["pepper", "set", "pepper"], || {
+        sandbox.run(["verify"]).status == 3
+    });
+    assert_eq!(status, 130, "{said}");
+    assert!(said.contains("the same command"), "{said}");
+    sandbox.ok(["pepper", "set", "pepper"]);
+    assert!(sequence(&sandbox) > before);
+    sandbox.ok(["--pepper-file", "pepper", "check"]);
+}

@@ -1,5 +1,6 @@
 //! Backup and what belongs to the file as a whole: info and compaction.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::disk::copy::copy;
@@ -8,6 +9,7 @@ use crate::disk::schema::FORMAT_VERSION;
 use crate::disk::{Disk, DiskOptions};
 use crate::error::{Error, StoreError};
 use crate::policy::Policy;
+use crate::progress::Progress;
 use crate::store::Store;
 use crate::time::Timestamp;
 use crate::token::{Prefix, scanner_expression};
@@ -95,19 +97,21 @@ pub struct StoreInfo {
 }
 
 impl Store {
-    /// Writes a copy of the store as it stands now, while it goes on being used; `progress` is
-    /// told how many rows are done, of how many. The copy is a store itself, compact and durable
-    /// when this returns, with the same id and pepper.
+    /// Writes a copy of the store as it stands now, while it goes on being used. The copy is a store
+    /// itself, compact and durable when this returns, with the same id and pepper.
+    ///
+    /// `progress` is told how many rows are done, of how many. It is called with no lock held and
+    /// may use the store; where it breaks off, or panics, nothing is left of the copy.
     ///
     /// The snapshot that it reads keeps the pages of the moment, so that the file grows by what is
     /// changed meanwhile.
     ///
     /// # Errors
-    /// STORE_EXISTS where anything is at the path; NO_SPACE.
+    /// STORE_EXISTS where anything is at the path; NO_SPACE; INTERRUPTED where `progress` said so.
     pub fn backup(
         &self,
         to: impl AsRef<Path>,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Backup, Error> {
         self.inner.check_open()?;
         let mut options = self.inner.disk.options().clone();
@@ -117,14 +121,17 @@ impl Store {
             read_only: false,
             ..options
         };
-        let (sequence, keys) = self.inner.disk.read(|transaction| {
+        let mut progress = Progress::new(progress);
+        let copied = self.inner.disk.read(|transaction| {
             let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
             let state = Reader::new(transaction, ring).state()?;
             Disk::create(to.as_ref(), &options, |new| {
-                copy(transaction, new, progress)
+                copy(transaction, new, &mut |done, all| progress.tell(done, all))
             })?;
-            Ok::<_, StoreError>((state.sequence, state.keys))
-        })?;
+            Ok::<_, Error>((state.sequence, state.keys))
+        });
+        progress.end();
+        let (sequence, keys) = copied?;
         let bytes = std::fs::metadata(to.as_ref())
             .map_err(|e| StoreError::io("reading the backup's length", e))?
             .len();
@@ -136,10 +143,12 @@ impl Store {
     }
 
     /// Gives unused pages of the file back to the file system. Every other call on this store
-    /// waits meanwhile.
+    /// waits meanwhile as long as it may, and answers BUSY then. A process that is ended meanwhile
+    /// leaves the store as it was.
     ///
     /// # Errors
-    /// LOCKED while another process has the store open; READ_ONLY.
+    /// LOCKED while another process has the store open; BUSY while a backup or a check of this
+    /// process reads it; READ_ONLY.
     pub fn compact(&self) -> Result<Compacted, Error> {
         self.flush()?;
         let bytes_before = self.inner.disk.file_length()?;

@@ -24,8 +24,8 @@ pub enum Selection {
     Filter(Filter),
 }
 
-/// How far a bulk verb got. Each batch of at most 10,000 is one transaction: what is counted here
-/// is durable.
+/// How far a bulk verb got. Each batch of at most 10,000 is one transaction, and of fewer where a
+/// full disk has no room for so many: what is counted here is durable.
 #[derive(Debug, Default)]
 #[non_exhaustive]
 pub struct BulkOutcome {
@@ -102,7 +102,8 @@ impl Store {
     ) -> BulkOutcome {
         let mut outcome = BulkOutcome::default();
         let result = self.each_batch(selection, &mut outcome, |ids, outcome| {
-            let (changed, unchanged) = self.change(room(ids.len()), |writer, now| {
+            let room = room(ids.len());
+            let (changed, unchanged) = self.change(room, |writer, now| {
                 let (mut changed, mut unchanged) = (0, 0);
                 for id in ids {
                     let Some(before) = writer.key(*id)? else {
@@ -163,12 +164,12 @@ impl Store {
         match selection {
             Selection::Keys(ids) => ids
                 .chunks(limits::BATCH)
-                .try_for_each(|batch| each(batch, outcome)),
+                .try_for_each(|batch| self.in_parts(batch, |part| each(part, outcome))),
             Selection::Filter(filter) => {
                 let mut after = None;
                 loop {
                     let (ids, next) = self.select(filter, after, limits::BATCH)?;
-                    each(&ids, outcome)?;
+                    self.in_parts(&ids, |part| each(part, outcome))?;
                     match next {
                         None => return Ok(()),
                         next => after = next,
@@ -176,5 +177,62 @@ impl Store {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::disk::faults::Faults;
+    use crate::error::{Code, StoreError};
+    use crate::foreign::ForeignFormat;
+    use crate::import::ImportDefaults;
+    use crate::prune::Prune;
+    use crate::store::StoreOptions;
+
+    #[test]
+    fn on_a_full_disk_ten_thousand_keys_are_revoked_and_pruned_in_as_many_steps_as_it_takes() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = Arc::new(Faults::default());
+        let store = StoreOptions::new().prefix("acme").unwrap();
+        let store = store.faults(Arc::clone(&faults));
+        let store = store.create(folder.path().join("k")).unwrap();
+        let lines: Vec<String> = (0..limits::BATCH)
+            .map(|n| format!("q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf{n:05}"))
+            .collect();
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        let imported = store.import(ForeignFormat::Raw, &lines, &ImportDefaults::default());
+        assert!(imported.unwrap().stopped.is_none());
+        let all = Selection::Filter(Filter::default());
+        let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
+        let is_full = |outcome: &BulkOutcome| {
+            let stopped = outcome.stopped.as_ref().map(Error::code);
+            assert_eq!((stopped, outcome.changed), (None, limits::BATCH as u64));
+        };
+        faults.limit_free_blocks(reserve);
+        let added = store.update_many(&all, &KeyUpdate::default());
+        assert!(matches!(
+            added.stopped,
+            Some(Error::Store(StoreError::NoSpace))
+        ));
+        is_full(&store.disable_many(&all));
+        faults.limit_free_blocks(reserve);
+        is_full(&store.revoke_many(&all, &Revoke::default()).unwrap());
+        faults.limit_free_blocks(reserve);
+        let mut prune = Prune::default();
+        prune.revoked_before = Some(crate::time::Timestamp::from_unix(i64::MAX));
+        assert_eq!(store.prune(&prune).unwrap().keys, limits::BATCH as u64);
+        faults.limit_free_blocks(reserve);
+        let last = store.info().unwrap().sequence;
+        assert!(store.prune_log(last).unwrap() >= 4 * limits::BATCH as u64);
+        let full = store.create(&crate::key::NewKey::new("k"));
+        assert_eq!(full.unwrap_err().code(), Code::NO_SPACE);
+        faults.no_limit();
+        let report = store
+            .check_integrity(&mut |_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap();
+        assert_eq!(report.damage, Vec::<String>::new());
     }
 }

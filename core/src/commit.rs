@@ -2,7 +2,10 @@
 //! from the reading of the current record to the commit. When it returns, the change is durable
 //! and every verification that starts afterwards sees it.
 
+use std::time::Duration;
+
 use crate::disk::WriteFailure;
+use crate::disk::backend::LAST_PAUSE;
 use crate::disk::read::{self, Reader};
 use crate::disk::write::{self, Stamp, Writer};
 use crate::error::{Error, StoreError};
@@ -38,21 +41,19 @@ impl Store {
         f: impl FnOnce(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.inner.check_open()?;
-        if let Room::Bytes(bytes) = room {
-            self.inner.disk.ensure_room(bytes)?;
-        }
         let stamp = Stamp {
             actor: &self.actor,
             at_ms: self.inner.clock.now_ms(),
         };
-        self.inner.commit(stamp, |writer| {
+        self.inner.commit(stamp, room, |writer| {
             let now = self.inner.now(writer.state());
             f(writer, now)
         })
     }
 
-    /// Writes the last-used times and use counts that were kept in memory, in transactions of at
-    /// most 1,000 rows. What could not be written is kept.
+    /// Writes the last-used times and use counts that are kept in memory when it begins, in
+    /// transactions of at most 1,000 rows, between which other changes get their turn. What could
+    /// not be written is kept.
     ///
     /// # Errors
     /// What the store says; NO_SPACE while the reserve is not whole.
@@ -66,10 +67,15 @@ impl Inner {
     fn commit<T>(
         &self,
         stamp: Stamp<'_>,
+        room: Room,
         f: impl FnOnce(&mut Writer<'_>) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut written = None;
-        let result = self.disk.write(|transaction| {
+        let adds = match room {
+            Room::FromReserve => None,
+            Room::Bytes(bytes) => Some(bytes),
+        };
+        let result = self.disk.write(adds, |transaction| {
             let ring = self.keys(|ring| write::is_changing(transaction, ring))?;
             let mut writer = Writer::open(transaction, ring, stamp)?;
             let value = f(&mut writer)?;
@@ -92,7 +98,6 @@ impl Inner {
     /// After a commit that failed: whether it happened is read from the file, opened anew. Where
     /// that cannot be read either, the outcome is unknown, and said to be.
     fn unhappened(&self, error: StoreError, written: Option<(u64, [u8; 32])>) -> Error {
-        self.disk.open_anew();
         let stands = self.disk.read(|transaction| {
             let ring = self.keys(|ring| read::is_changing(transaction, ring))?;
             let reader = Reader::new(transaction, ring);
@@ -115,44 +120,82 @@ impl Inner {
         }
     }
 
-    /// Writes the kept last-used times.
+    /// Writes the kept last-used times: those that wait when it begins, so that it ends under any
+    /// traffic.
     pub(crate) fn flush_marks(&self) -> Result<(), Error> {
         let _one = self.marks.writing();
-        loop {
-            let taken = self.marks.take(limits::USAGE_ROWS);
-            if taken.is_empty() {
-                return Ok(());
+        for (number, batch) in self.marks.take().chunks(limits::USAGE_ROWS).enumerate() {
+            if number > 0 {
+                std::thread::sleep(TURN);
             }
             let stamp = Stamp {
                 actor: "keyfob",
                 at_ms: self.clock.now_ms(),
             };
-            let written = self
-                .disk
-                .ensure_room(ONE_CHANGE)
-                .map_err(Error::from)
-                .and_then(|()| {
-                    self.commit(stamp, |writer| {
-                        if let Some(mark) = self.mark_candidate() {
-                            writer.advance_mark(mark);
-                        }
-                        for ((key_id, generation), usage) in &taken {
-                            writer.add_usage(*key_id, *generation, *usage)?;
-                        }
-                        Ok(())
-                    })
-                });
+            let written = self.commit(stamp, Room::Bytes(ONE_CHANGE), |writer| {
+                if let Some(mark) = self.mark_candidate() {
+                    writer.advance_mark(mark);
+                }
+                for ((key_id, generation), usage) in batch {
+                    writer.add_usage(*key_id, *generation, *usage)?;
+                }
+                Ok(())
+            });
             if let Err(error) = written {
                 self.marks.put_back();
                 return Err(error);
             }
-            self.marks.written();
+            self.marks.written(batch);
         }
+        Ok(())
+    }
+}
+
+/// The pause between two batches of statistics: whoever waits for a change, in this process or
+/// another, tries at least once meanwhile.
+const TURN: Duration = LAST_PAUSE.saturating_mul(2);
+
+/// So many are tried on a full disk without asking whether there is room.
+const FEW: usize = 32;
+
+impl Store {
+    /// How many of so many a change from the reserve is to be about: all of them, or on a full disk
+    /// fewer. Too many at once would write what is kept back full, and fail, and leave nothing.
+    pub(crate) fn few_enough(&self, mut many: usize) -> Result<usize, Error> {
+        while many > FEW {
+            match self.inner.disk.ensure_room(bulk_bytes(many)) {
+                Ok(()) => break,
+                Err(StoreError::NoSpace) => many /= 2,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(many)
+    }
+
+    /// Does something from the reserve with many: all at once, or on a full disk in smaller and
+    /// smaller parts.
+    pub(crate) fn in_parts<T>(
+        &self,
+        all: &[T],
+        mut some: impl FnMut(&[T]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut rest = all;
+        let mut most = self.few_enough(all.len())?;
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(most.min(rest.len()));
+            match some(part) {
+                Ok(()) => rest = after,
+                Err(Error::Store(StoreError::NoSpace)) if part.len() > 1 => most = part.len() / 2,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::ops::ControlFlow;
     use std::sync::Arc;
 
     use super::*;
@@ -192,7 +235,7 @@ mod tests {
         fn options(&self) -> StoreOptions {
             StoreOptions::new()
                 .faults(Arc::clone(&self.faults))
-                .flush_every(std::time::Duration::ZERO)
+                .flush_every(Duration::ZERO)
         }
     }
 
@@ -209,7 +252,9 @@ mod tests {
     }
 
     fn assert_whole(store: &Store) {
-        let report = store.check_integrity(&mut |_, _| ()).unwrap();
+        let report = store
+            .check_integrity(&mut |_, _| ControlFlow::Continue(()))
+            .unwrap();
         assert_eq!(report.damage, Vec::<String>::new());
     }
 
@@ -217,18 +262,25 @@ mod tests {
     fn on_a_full_disk_nothing_is_created_and_everything_can_be_taken_away() {
         let (bench, store) = Bench::new();
         let keys: Vec<_> = (0..60).map(|_| create(&store).unwrap()).collect();
+        let (rotated, old) = &keys[0];
+        let new = store.rotate(*rotated, &Rotate::with_grace(60)).unwrap();
+        let new = new.token.unwrap().expose().to_owned();
         let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
         // The disk fills up to the reserve, by others.
         bench.faults.limit_free_blocks(reserve);
         assert_eq!(create(&store).unwrap_err().code(), Code::NO_SPACE);
         assert_eq!(
             store
-                .rotate(keys[0].0, &Rotate::with_grace(60))
+                .rotate(keys[1].0, &Rotate::with_grace(60))
                 .unwrap_err()
                 .code(),
             Code::NO_SPACE
         );
-        for (at, (id, token)) in keys.iter().enumerate() {
+        assert_eq!(outcome(&store, old), Ok(()));
+        store.finish_rotation(*rotated).unwrap();
+        assert_eq!(outcome(&store, old), Err(Code::NOT_FOUND));
+        assert_eq!(outcome(&store, &new), Ok(()));
+        for (at, (id, token)) in keys.iter().enumerate().skip(1) {
             if at % 2 == 0 {
                 store.revoke(*id, &Revoke::default()).unwrap();
                 assert_eq!(outcome(&store, token), Err(Code::REVOKED));
@@ -239,8 +291,8 @@ mod tests {
         }
         assert_eq!(
             store.flush().map_err(|e| e.code()),
-            Ok(()),
-            "nothing was used since"
+            Err(Code::NO_SPACE),
+            "uses wait"
         );
         assert_whole(&store);
         bench.faults.no_limit();
@@ -250,7 +302,7 @@ mod tests {
     #[test]
     fn creating_on_a_disk_that_fills_up_stops_before_the_last_revocation_would() {
         let (bench, store) = Bench::new();
-        bench.faults.limit_free_blocks(600);
+        bench.faults.limit_free_blocks(1_400);
         let mut keys = Vec::new();
         let refused = loop {
             match create(&store) {
@@ -388,9 +440,7 @@ mod tests {
         let failed = store.verify(&token, &Requirement::new());
         assert!(matches!(failed, Err(VerifyError::Store(_))), "{failed:?}");
         bench.faults.never_fail();
-        // The handle was closed while the file could not be opened again; a new one reads.
-        drop(store);
-        let store = bench.options().open(&bench.path).unwrap();
+        // The next call tries to open the file again.
         assert_eq!(outcome(&store, &token), Ok(()));
         assert_eq!(
             outcome(&store, "acme_live_x"),
@@ -421,5 +471,110 @@ mod tests {
         assert_eq!(outcome(&store, &token), Ok(()));
         store.revoke(id, &Revoke::default()).unwrap();
         assert_whole(&store);
+    }
+
+    #[test]
+    fn a_handle_that_could_not_be_opened_again_says_why_and_is_opened_when_it_can_be() {
+        let (bench, store) = Bench::new();
+        let (id, token) = create(&store).unwrap();
+        store.close().unwrap();
+        let options = || bench.options().page_cache_bytes(0);
+        let store = options().open(&bench.path).unwrap();
+        let break_it = |store: &Store| {
+            bench.faults.fail_after(0, false);
+            assert_eq!(outcome(store, &token), Err(Code::IO));
+        };
+        let aside = bench.path.with_extension("aside");
+        break_it(&store);
+        std::fs::rename(&bench.path, &aside).unwrap();
+        assert_eq!(outcome(&store, &token), Err(Code::NO_STORE));
+        std::fs::copy(&aside, &bench.path).unwrap();
+        assert_eq!(outcome(&store, &token), Err(Code::REPLACED));
+        std::fs::rename(&aside, &bench.path).unwrap();
+        assert_eq!(outcome(&store, &token), Ok(()));
+
+        break_it(&store);
+        let alone = options().exclusive(true).open(&bench.path).unwrap();
+        assert_eq!(outcome(&store, &token), Err(Code::LOCKED));
+        alone.close().unwrap();
+        store.revoke(id, &Revoke::default()).unwrap();
+        assert_eq!(outcome(&store, &token), Err(Code::REVOKED));
+
+        break_it(&store);
+        store.close().unwrap();
+        assert_eq!(
+            outcome(&store, &token),
+            Err(Code::CLOSED),
+            "not opened again"
+        );
+        options().exclusive(true).open(&bench.path).unwrap();
+    }
+
+    #[test]
+    fn a_flush_writes_what_waited_when_it_began_and_ends_under_traffic() {
+        let (_bench, store) = Bench::new();
+        let (known, _) = create(&store).unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let noted = std::sync::atomic::AtomicU64::new(0);
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut at = 0u128;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    at += 1;
+                    let id = KeyId::from_bytes(at.to_be_bytes());
+                    store.note_use(id, 1, store.inner.clock.now());
+                    noted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                }
+            });
+            while noted.load(std::sync::atomic::Ordering::Relaxed) < 5_000 {
+                std::thread::yield_now();
+            }
+            store.note_use(known, 1, store.inner.clock.now());
+            let flushing = store.clone();
+            scope.spawn(move || {
+                ended
+                    .send(flushing.flush().map_err(|e| e.to_string()))
+                    .unwrap();
+            });
+            let flushed = end.recv_timeout(Duration::from_secs(60));
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+            flushed.expect("it does not end").unwrap();
+        });
+        assert_eq!(store.get(known).unwrap().used.uses, 1);
+    }
+
+    #[test]
+    fn a_change_waits_for_those_before_it_no_longer_than_its_deadline() {
+        let (bench, store) = Bench::new();
+        let (id, token) = create(&store).unwrap();
+        let quick = Duration::from_millis(50);
+        store.close().unwrap();
+        let store = bench
+            .options()
+            .timeouts(quick, quick)
+            .open(&bench.path)
+            .unwrap();
+        let (begun, wait_for_it) = std::sync::mpsc::channel();
+        let (end, until_told) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let slow = store.clone();
+            scope.spawn(move || {
+                slow.change(Room::FromReserve, |_, _| {
+                    begun.send(()).unwrap();
+                    // A change that nobody ends is ended by the test's own.
+                    let _ = until_told.recv_timeout(Duration::from_secs(60));
+                    Ok(())
+                })
+                .unwrap();
+            });
+            wait_for_it.recv().unwrap();
+            let refused = store.revoke(id, &Revoke::default()).unwrap_err();
+            let still_running = end.send(()).is_ok();
+            assert_eq!(refused.code(), Code::BUSY);
+            assert!(still_running);
+        });
+        store.revoke(id, &Revoke::default()).unwrap();
+        assert_eq!(outcome(&store, &token), Err(Code::REVOKED));
     }
 }

@@ -111,6 +111,8 @@ codes! {
     /// The clock is so far behind the latest time that it showed that the key would be expired
     /// from the start.
     CLOCK_IS_BEHIND = 315,
+    /// The caller's own callback stopped the work.
+    INTERRUPTED = 316,
     /// There is no file at the path.
     NO_STORE = 400,
     /// There is a file at the path already.
@@ -454,6 +456,9 @@ pub enum Refused {
          wrong"
     )]
     ClockIsBehind(i64),
+    /// The callback that was told of the progress stopped the work.
+    #[error("stopped before its end, as was asked")]
+    Interrupted,
 }
 
 impl Refused {
@@ -476,6 +481,7 @@ impl Refused {
             Refused::PepperRefused(_) => Code::PEPPER_REFUSED,
             Refused::BeyondParent(_) => Code::BEYOND_PARENT,
             Refused::ClockIsBehind(_) => Code::CLOCK_IS_BEHIND,
+            Refused::Interrupted => Code::INTERRUPTED,
         }
     }
 }
@@ -581,8 +587,8 @@ pub enum StoreError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// Others can read or write the file or its folder.
-    #[error("{} can be {how}; take that away with chmod, or allow it when opening", path.display())]
+    /// Others can read or write the file or its folder, or own it.
+    #[error("{} can be {how}; change that with chmod or chown, or allow it when opening", path.display())]
     InsecurePermissions {
         /// The file or folder.
         path: PathBuf,
@@ -662,7 +668,9 @@ impl StoreError {
 
     pub(crate) fn io(what: &'static str, source: std::io::Error) -> Self {
         match source.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Self::NoSpace,
+            std::io::ErrorKind::StorageFull
+            | std::io::ErrorKind::QuotaExceeded
+            | std::io::ErrorKind::FileTooLarge => Self::NoSpace,
             _ => Self::Io { what, source },
         }
     }

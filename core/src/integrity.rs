@@ -1,12 +1,15 @@
 //! The full check of a store: the engine's own pages, every tag, the sum of all tags, indexes
 //! against records, and the chain of the log.
 
+use std::ops::ControlFlow;
+
 use crate::disk::read::Reader;
 use crate::disk::schema::{DigestRow, RequestRow, Sealed, State, Tombstone};
 use crate::error::{Error, StoreError};
 use crate::id::{KeyId, ProjectId};
 use crate::key::{KeyRecord, StoredSecret};
 use crate::log::verify_chain;
+use crate::progress::Progress;
 use crate::project::ProjectRecord;
 use crate::store::Store;
 use crate::tag::TagSum;
@@ -97,15 +100,19 @@ struct Counted {
 }
 
 impl Store {
-    /// Checks everything there is to check; `progress` is told how many rows are done, of how
-    /// many. May run beside other processes, and stops their changes while the engine's own pages
-    /// are read.
+    /// Checks everything there is to check. May run beside other processes and threads: changes
+    /// wait while the engine's own pages are read, and verifications do not; those of a store that
+    /// is open for this process alone wait as long as they may, and answer BUSY then.
+    ///
+    /// `progress` is told how many rows are done, of how many, and may break off. It is called with
+    /// no lock held and may use the store.
     ///
     /// # Errors
-    /// What kept the check from being made. Damage is no error but a finding.
+    /// What kept the check from being made; INTERRUPTED where `progress` said so. Damage is no
+    /// error but a finding.
     pub fn check_integrity(
         &self,
-        progress: &mut dyn FnMut(u64, u64),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<IntegrityReport, Error> {
         self.inner.check_open()?;
         let mut findings = Findings::default();
@@ -115,18 +122,24 @@ impl Store {
                 findings.add("pages: the engine found damage, and mended what it could");
             }
         }
+        let mut progress = Progress::new(progress);
         let read = self.read(|reader| {
             let mut checker = Checker {
                 reader,
                 findings: &mut findings,
                 index_lacks: false,
-                progress,
+                progress: &mut progress,
                 done: 0,
                 all: 0,
             };
             checker.run()
         });
-        let report = findings.take("reading", read)?;
+        progress.end();
+        let report = match read {
+            Ok(report) => Some(report),
+            Err(Error::Store(error)) => findings.take("reading", Err(error))?,
+            Err(stopped) => return Err(stopped),
+        };
         let (counted, events, state) = report.unwrap_or_default();
         let (sequence, head) = state.map_or((0, [0; 32]), |state| (state.sequence, state.head));
         Ok(IntegrityReport {
@@ -161,18 +174,18 @@ impl Store {
     }
 }
 
-struct Checker<'a, 'r> {
+struct Checker<'a, 'r, 'p> {
     reader: &'a Reader<'r>,
     findings: &'a mut Findings,
     /// Whether a record's row is missing in an index.
     index_lacks: bool,
-    progress: &'a mut dyn FnMut(u64, u64),
+    progress: &'a mut Progress<'p>,
     done: u64,
     all: u64,
 }
 
-impl Checker<'_, '_> {
-    fn run(&mut self) -> Result<(Counted, u64, Option<State>), StoreError> {
+impl Checker<'_, '_, '_> {
+    fn run(&mut self) -> Result<(Counted, u64, Option<State>), Error> {
         let lengths = self.reader.lengths()?;
         let length = |name: &str| {
             lengths
@@ -243,15 +256,23 @@ impl Checker<'_, '_> {
             self.findings.add("rows: their tags do not sum up to what was noted; one was put back, removed or added");
         }
         let mut events = 0;
-        let chain = verify_chain(self.reader, &state, &mut |_| events += 1);
-        self.findings.take("log", chain)?;
-        self.tick(events);
+        let chain = verify_chain(self.reader, &state, &mut |rows| {
+            events += rows;
+            self.tick(rows)
+        });
+        match chain {
+            Ok(_) => {}
+            Err(Error::Store(error)) => {
+                self.findings.take("log", Err::<(), _>(error))?;
+            }
+            Err(stopped) => return Err(stopped),
+        }
         Ok((counted, events, Some(state)))
     }
 
-    fn tick(&mut self, rows: u64) {
+    fn tick(&mut self, rows: u64) -> Result<(), Error> {
         self.done += rows;
-        (self.progress)(self.done.min(self.all), self.all);
+        self.progress.tell(self.done.min(self.all), self.all)
     }
 
     fn sealed<T: serde::Serialize + serde::de::DeserializeOwned>(
@@ -259,7 +280,7 @@ impl Checker<'_, '_> {
         table: Sealed,
         counted: &mut Counted,
         each: impl Fn(&mut Self, &mut Counted, &[u8; 16], &T) -> Result<(), StoreError>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<(), Error> {
         let mut after = None;
         loop {
             let rows = self.reader.sealed_rows(table, after, BATCH)?;
@@ -270,7 +291,7 @@ impl Checker<'_, '_> {
                     each(self, counted, key, &record)?;
                 }
             }
-            self.tick(rows.len() as u64);
+            self.tick(rows.len() as u64)?;
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());
@@ -331,7 +352,7 @@ impl Checker<'_, '_> {
         Ok(())
     }
 
-    fn digests(&mut self, counted: &mut Counted) -> Result<(), StoreError> {
+    fn digests(&mut self, counted: &mut Counted) -> Result<(), Error> {
         let mut after = None;
         loop {
             let rows = self.reader.digest_rows(after, BATCH)?;
@@ -354,7 +375,7 @@ impl Checker<'_, '_> {
                         .add(format!("digest of key {id}: it stands in another's place"));
                 }
             }
-            self.tick(rows.len() as u64);
+            self.tick(rows.len() as u64)?;
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());
@@ -362,7 +383,7 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn requests(&mut self, counted: &mut Counted) -> Result<(), StoreError> {
+    fn requests(&mut self, counted: &mut Counted) -> Result<(), Error> {
         let mut after = None;
         loop {
             let rows = self.reader.request_rows(after, BATCH)?;
@@ -379,7 +400,7 @@ impl Checker<'_, '_> {
                         .add("request: its row is missing in requests_by_time");
                 }
             }
-            self.tick(rows.len() as u64);
+            self.tick(rows.len() as u64)?;
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());

@@ -71,6 +71,7 @@ mod list;
 mod log;
 mod pepper;
 mod policy;
+mod progress;
 mod project;
 mod projects;
 mod prune;

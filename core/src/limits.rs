@@ -61,8 +61,8 @@ pub const IMPORTED_BITS: u32 = 128;
 pub const PAGE_KEYS: usize = 1_000;
 /// Rows of last-used times written in one transaction, so that waiting changes go first.
 pub const USAGE_ROWS: usize = 1_000;
-/// Bytes on disk kept back, so that a revocation succeeds on a full disk.
-pub const RESERVE_BYTES: u64 = 1024 * 1024;
+/// Bytes on disk kept back, so that on a full disk a whole batch of keys can be revoked.
+pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 
 const _: () = assert!(TOKEN_BYTES == 110 && TOKEN_BYTES < PRESENTED_BYTES);
 const _: () =

@@ -158,7 +158,9 @@ impl Store {
     /// # Errors
     /// CORRUPTED, naming the first event that does not follow.
     pub fn verify_log(&self) -> Result<ChainCheck, Error> {
-        Ok(self.read(|reader| verify_chain(reader, &reader.state()?, &mut |_| ()))?)
+        Ok(self.read(|reader| {
+            verify_chain(reader, &reader.state()?, &mut |_| Ok::<_, StoreError>(()))
+        })?)
     }
 
     /// Removes the events up to and including a sequence. The hash at the cut is kept, so that
@@ -168,7 +170,7 @@ impl Store {
     /// Misuse where the sequence is beyond the last event; PEPPER_REFUSED while a change of
     /// peppers is under way.
     pub fn prune_log(&self, through: u64) -> Result<u64, Error> {
-        let mut removed = 0;
+        let (mut removed, mut most) = (0, self.few_enough(limits::BATCH)?);
         loop {
             let batch = self.change(Room::FromReserve, |writer, _| {
                 let state = writer.state();
@@ -185,16 +187,23 @@ impl Store {
                     )
                     .into());
                 }
-                let (count, last) = writer.remove_events(through, limits::BATCH)?;
+                let (count, last) = writer.remove_events(through, most)?;
                 if let Some(cut) = last {
                     let kind = EventKind::LogPruned { through: cut.0 };
                     writer.apply_state(kind, |state| state.cut = cut)?;
                 }
                 Ok(count)
-            })?;
-            removed += batch;
-            if batch < limits::BATCH as u64 {
-                return Ok(removed);
+            });
+            match batch {
+                Ok(count) => {
+                    removed += count;
+                    if count < most as u64 {
+                        return Ok(removed);
+                    }
+                }
+                // What is kept back on a full disk does not do for so many.
+                Err(Error::Store(StoreError::NoSpace)) if most > 1 => most /= 2,
+                Err(error) => return Err(error),
             }
         }
     }
@@ -352,12 +361,12 @@ impl<'a> Chain<'a> {
     }
 }
 
-/// Verifies the chain of one snapshot; `done` is told of every event.
-pub(crate) fn verify_chain(
+/// Verifies the chain of one snapshot; `done` is told of so many events more.
+pub(crate) fn verify_chain<E: From<StoreError>>(
     reader: &Reader<'_>,
     state: &State,
-    done: &mut dyn FnMut(u64),
-) -> Result<ChainCheck, StoreError> {
+    done: &mut dyn FnMut(u64) -> Result<(), E>,
+) -> Result<ChainCheck, E> {
     let mut chain = Chain::after(reader, state, state.cut.0)?;
     let mut first = 0;
     loop {
@@ -365,13 +374,14 @@ pub(crate) fn verify_chain(
         if rows.is_empty() {
             break;
         }
+        let count = rows.len();
         for (next, row) in rows {
             chain.follow(next, &row)?;
             if first == 0 {
                 first = next;
             }
-            done(next);
         }
+        done(count as u64)?;
     }
     chain.ends_at(state)?;
     Ok(ChainCheck {

@@ -2,6 +2,7 @@
 //! generation, in batches, and the chain of the log is computed anew; until the last batch both
 //! generations are accepted, and a command that was interrupted goes on where it stopped.
 
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use crate::disk::read::{Peppers, identify, identity_claimed};
 use crate::disk::schema::{Identity, PepperState, Sealed};
 use crate::error::{Error, Refused, StoreError};
 use crate::event::EventKind;
+use crate::progress::tell;
 use crate::secret::Pepper;
 use crate::store::{Store, StoreOptions};
 use crate::tag::{Generation, pepper_check};
@@ -18,19 +20,19 @@ use crate::tag::{Generation, pepper_check};
 /// Rows or events in one transaction.
 const BATCH: usize = 5_000;
 
-type Progress<'a> = &'a mut dyn FnMut(u64, u64);
+type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
 
 impl StoreOptions {
     /// Introduces a pepper, or changes to another one; `progress` is told how many rows are done,
-    /// of how many. The options carry the present pepper, if there is one. Called again with the
-    /// same peppers after it was interrupted, it goes on where it stopped.
+    /// of how many, and may break off. The options carry the present pepper, if there is one.
+    /// Called again with the same peppers after it was interrupted, it goes on where it stopped.
     ///
     /// Every other process has to open the store anew with the new pepper; until it does, it
     /// answers PEPPER_REQUIRED.
     ///
     /// # Errors
     /// PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not right;
-    /// PEPPER_REFUSED where it is the same already.
+    /// PEPPER_REFUSED where it is the same already; INTERRUPTED where `progress` said so.
     pub fn set_pepper(
         self,
         store: impl AsRef<Path>,
@@ -168,7 +170,7 @@ impl Store {
                     })?;
                 }
                 done += rows.len() as u64;
-                progress(done, all);
+                tell(progress, done, all)?;
                 after = rows.last().map(|(key, _)| *key);
                 if rows.len() < BATCH {
                     break;
@@ -183,7 +185,7 @@ impl Store {
                 Ok(writer.rechain(BATCH)?)
             })?;
             done = (done + BATCH as u64).min(all);
-            progress(done, all);
+            tell(progress, done, all)?;
             if finished {
                 return Ok(());
             }
@@ -222,7 +224,7 @@ impl Store {
                 })?;
             }
             *done += old.len() as u64;
-            progress((*done).min(all), all);
+            tell(progress, (*done).min(all), all)?;
             after = rows.last().map(|(key, _)| *key);
             if rows.len() < BATCH {
                 return Ok(());
@@ -275,7 +277,9 @@ mod tests {
         let requirement = Requirement::new();
         assert!(store.verify(token, &requirement).is_ok());
         assert!(store.verify(IMPORTED, &requirement).is_ok());
-        let report = store.check_integrity(&mut |_, _| ()).unwrap();
+        let report = store
+            .check_integrity(&mut |_, _| ControlFlow::Continue(()))
+            .unwrap();
         assert_eq!(report.damage, Vec::<String>::new());
     }
 
@@ -312,9 +316,13 @@ mod tests {
             };
             let change = || match next {
                 Some(byte) => {
-                    options(present).set_pepper(&path, Pepper::new([byte; 32]), &mut |_, _| ())
+                    options(present).set_pepper(&path, Pepper::new([byte; 32]), &mut |_, _| {
+                        ControlFlow::Continue(())
+                    })
                 }
-                None => options(present).remove_pepper(&path, &mut |_, _| ()),
+                None => {
+                    options(present).remove_pepper(&path, &mut |_, _| ControlFlow::Continue(()))
+                }
             };
             faults.fail_after(i64::from(round) * 4, true);
             let first = change();

@@ -51,7 +51,10 @@ impl Store {
                 .filter(|(_, record)| prunable(record, prune, now))
                 .map(|(id, _)| *id)
                 .collect();
-            pruned.keys += self.prune_keys(&ids, prune)?;
+            self.in_parts(&ids, |part| {
+                pruned.keys += self.prune_keys(part, prune)?;
+                Ok(())
+            })?;
             after = batch.last().map(|(id, _)| *id);
             if batch.len() < limits::BATCH {
                 break;
@@ -62,9 +65,6 @@ impl Store {
     }
 
     fn prune_keys(&self, ids: &[KeyId], prune: &Prune) -> Result<u64, Error> {
-        if ids.is_empty() {
-            return Ok(0);
-        }
         self.change(Room::FromReserve, |writer, now| {
             let mut count = 0;
             for id in ids {

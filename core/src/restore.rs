@@ -5,6 +5,7 @@
 //! the place of the file, under an exclusive lock, and the damaged one is kept beside it.
 
 use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use crate::commit::{Room, bulk_bytes};
@@ -93,16 +94,20 @@ impl StoreOptions {
     ///
     /// A path that is a link leads to the file that is restored; the link stays.
     ///
+    /// `progress` is told how many rows of the backup were checked, of how many, before anything is
+    /// written, and may break off until then.
+    ///
     /// # Errors
     /// CORRUPTED where the backup is damaged; OPTIONS_CONTRADICT where it is of another store;
     /// NOT_A_STORE where the file at the path is another program's, unless it may be replaced;
     /// LOCKED where others have the file open that cannot be read; KEY_IS_REVOKED where a named key
-    /// was revoked before it was pruned.
+    /// was revoked before it was pruned; INTERRUPTED where `progress` said so, and nothing was changed.
     pub fn restore(
         self,
         store: impl AsRef<Path>,
         backup: impl AsRef<Path>,
         restore: &Restore,
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Restored, Error> {
         self.check()?;
         if self.disk_options().read_only {
@@ -119,7 +124,7 @@ impl StoreOptions {
             )
             .into());
         }
-        let report = backup.check_integrity(&mut |_, _| ())?;
+        let report = backup.check_integrity(progress)?;
         if let Some(damage) = report.damage.first() {
             return Err(StoreError::Corrupted(format!("the backup is damaged: {damage}")).into());
         }
@@ -179,7 +184,7 @@ impl StoreOptions {
         let mut sequence = state.sequence;
         let fill = |new: &crate::disk::New<'_>| {
             backup.inner.disk.read(|transaction| {
-                copy(transaction, new, &mut |_, _| ())?;
+                copy(transaction, new, &mut |_, _| Ok::<_, StoreError>(()))?;
                 new.write(|transaction| {
                     let mut writer = Writer::open(transaction, ring, stamp)?;
                     writer.apply_store(EventKind::Restored {

@@ -179,7 +179,8 @@ impl StoreOptions {
     }
 
     /// The mode of a new file, and the most that an existing one may have: 0600 unless it is set;
-    /// 0640 or 0660 admit a group.
+    /// 0640 or 0660 admit a group. The file and its folder must belong to the user who opens it, to
+    /// root, or to a group that is admitted; a folder that a group can write needs 0660.
     ///
     /// # Errors
     /// A mode that its owner cannot read and write, or that admits others or execution.
@@ -191,7 +192,7 @@ impl StoreOptions {
         Ok(self)
     }
 
-    /// Puts up with a file, or a folder, that others can read or write.
+    /// Puts up with a file, or a folder, that others own, read or write.
     #[must_use]
     pub fn allow_insecure_permissions(mut self, allow: bool) -> Self {
         self.disk.tolerance.insecure_permissions = allow;

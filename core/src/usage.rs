@@ -78,23 +78,24 @@ impl Marks {
         all.fold(Usage::default(), |sum, (_, usage)| sum.merged(*usage))
     }
 
-    /// Takes at most so many, in the order of the table, which writes far fewer pages. They are
+    /// Takes what waits, in the order of the table, which writes far fewer pages. All of it is
     /// still seen until [`Marks::written`] or [`Marks::put_back`].
-    pub(crate) fn take(&self, most: usize) -> Vec<(SecretId, Usage)> {
+    pub(crate) fn take(&self) -> Vec<(SecretId, Usage)> {
         let mut held = self.lock();
-        let waiting = std::iter::from_fn(|| held.waiting.pop_first());
-        let taken: Vec<(SecretId, Usage)> = waiting.take(most).collect();
-        held.taken = taken.iter().copied().collect();
-        taken
+        held.taken = std::mem::take(&mut held.waiting);
+        held.taken.iter().map(|(id, usage)| (*id, *usage)).collect()
     }
 
-    /// Forgets what was taken: it is in the file.
-    pub(crate) fn written(&self) {
+    /// Forgets some of what was taken: it is in the file.
+    pub(crate) fn written(&self, batch: &[(SecretId, Usage)]) {
         let _nobody = self.seen.write().unwrap_or_else(PoisonError::into_inner);
-        self.lock().taken.clear();
+        let mut held = self.lock();
+        for (secret, _) in batch {
+            held.taken.remove(secret);
+        }
     }
 
-    /// Puts back what could not be written.
+    /// Puts back what of it could not be written.
     pub(crate) fn put_back(&self) {
         let mut held = self.lock();
         for (secret, usage) in std::mem::take(&mut held.taken) {
@@ -112,16 +113,22 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_merged_with_what_came_since() {
         let marks = Marks::default();
+        let other = (KeyId::from_bytes([2; 16]), 1);
         marks.note(SECRET, 10);
+        marks.note(other, 3);
         let usage = |last_used, uses| Usage { last_used, uses };
-        assert_eq!(marks.take(5), [(SECRET, usage(10, 1))]);
+        let taken = [(SECRET, usage(10, 1)), (other, usage(3, 1))];
+        assert_eq!(marks.take(), taken);
+        marks.written(&taken[1..]);
+        assert_eq!(marks.of(other), Usage::default());
         assert_eq!(marks.of(SECRET), usage(10, 1), "seen while it is written");
         marks.note(SECRET, 7);
         assert_eq!(marks.of(SECRET), usage(10, 2));
         marks.put_back();
         assert_eq!(marks.of(SECRET), usage(10, 2));
-        assert_eq!(marks.take(5), [(SECRET, usage(10, 2))]);
-        marks.written();
+        let taken = marks.take();
+        assert_eq!(taken, [(SECRET, usage(10, 2))]);
+        marks.written(&taken);
         assert_eq!(marks.of(SECRET), Usage::default());
     }
 
@@ -139,7 +146,7 @@ mod tests {
             uses: 2,
         };
         assert_eq!(earlier(&marks), both);
-        assert_eq!(marks.take(9).len(), 5);
+        assert_eq!(marks.take().len(), 5);
         assert_eq!(earlier(&marks), both, "seen while it is written");
     }
 }

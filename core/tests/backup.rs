@@ -1,5 +1,6 @@
 //! Backup, restore, check, compact and info, through the public API.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use keyfob::{
@@ -7,6 +8,11 @@ use keyfob::{
     KeyState, LogQuery, NewKey, NewProject, Order, Pepper, Prune, Requirement, Restore, Revoke,
     ScopeSet, Store, StoreOptions, Timestamp, VerifyError,
 };
+
+/// A callback that lets the work go on.
+fn go_on(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
 
 struct Folder(tempfile::TempDir);
 
@@ -45,11 +51,11 @@ fn denial(store: &Store, token: &str) -> Option<Denied> {
 }
 
 fn backup(store: &Store, to: &Path) {
-    store.backup(to, &mut |_, _| ()).unwrap();
+    store.backup(to, &mut go_on).unwrap();
 }
 
 fn assert_whole(store: &Store) {
-    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    let report = store.check_integrity(&mut go_on).unwrap();
     assert_eq!(report.damage, Vec::<String>::new());
     assert_eq!(report.sequence, store.info().unwrap().sequence);
 }
@@ -63,7 +69,10 @@ fn a_backup_is_a_store_of_its_own_that_verifies_the_same_tokens() {
     store.revoke(id, &Revoke::default()).unwrap();
     let mut told = Vec::new();
     let done = store
-        .backup(folder.path("b"), &mut |done, all| told.push((done, all)))
+        .backup(folder.path("b"), &mut |done, all| {
+            told.push((done, all));
+            ControlFlow::Continue(())
+        })
         .unwrap();
     assert_eq!((done.sequence, done.keys), (4, 2));
     assert!(told.windows(2).all(|pair| pair[0].0 <= pair[1].0));
@@ -82,10 +91,10 @@ fn a_backup_never_overwrites() {
     let folder = Folder::new();
     let store = options().create(folder.path("a")).unwrap();
     std::fs::write(folder.path("b"), "precious").unwrap();
-    let refused = store.backup(folder.path("b"), &mut |_, _| ()).unwrap_err();
+    let refused = store.backup(folder.path("b"), &mut go_on).unwrap_err();
     assert_eq!(refused.code(), Code::STORE_EXISTS);
     assert_eq!(std::fs::read(folder.path("b")).unwrap(), b"precious");
-    let own = store.backup(folder.path("a"), &mut |_, _| ()).unwrap_err();
+    let own = store.backup(folder.path("a"), &mut go_on).unwrap_err();
     assert_eq!(own.code(), Code::STORE_EXISTS);
 }
 
@@ -109,7 +118,12 @@ fn restoring_revives_nothing_that_was_revoked_disabled_or_pruned_since() {
     store.close().unwrap();
 
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     assert_eq!(restored.keys, 0);
     assert!(restored.sequence > before);
@@ -125,7 +139,7 @@ fn restoring_revives_nothing_that_was_revoked_disabled_or_pruned_since() {
 
     let mut named = Restore::default();
     named.named = vec![pruned];
-    let refused = options().restore(folder.path("a"), folder.path("b"), &named);
+    let refused = options().restore(folder.path("a"), folder.path("b"), &named, &mut go_on);
     assert_eq!(refused.unwrap_err().code(), Code::KEY_IS_REVOKED);
 }
 
@@ -149,7 +163,7 @@ fn an_expired_key_that_was_pruned_comes_back_only_where_it_is_named() {
         let mut restore = Restore::default();
         restore.named = named;
         options()
-            .restore(folder.path("a"), folder.path("b"), &restore)
+            .restore(folder.path("a"), folder.path("b"), &restore, &mut go_on)
             .unwrap()
             .keys
     };
@@ -178,7 +192,12 @@ fn an_older_copy_put_in_place_is_brought_up_to_the_backup_and_its_log_stays_prov
     std::fs::rename(folder.path("older"), folder.path("a")).unwrap();
 
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     assert_eq!((restored.keys, restored.projects), (2, 1));
     assert!(
@@ -208,7 +227,12 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
     std::fs::write(folder.path("a"), cut).unwrap();
 
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     assert_eq!(restored.keys, 2);
     let uncertain: Vec<_> = restored
@@ -229,7 +253,7 @@ fn over_a_file_that_cannot_be_read_the_backup_takes_its_place_and_names_what_is_
     let mut disabled = Restore::default();
     disabled.disable_all = true;
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &disabled)
+        .restore(folder.path("a"), folder.path("b"), &disabled, &mut go_on)
         .unwrap();
     assert_eq!(restored.set_aside, None);
     let states: Vec<KeyState> = restored.uncertain.iter().map(|key| key.state).collect();
@@ -265,10 +289,113 @@ fn a_restore_waits_for_nobody_who_has_the_unreadable_file_open() {
     let mut restore = Restore::default();
     restore.replace_other_file = true;
     let refused = options()
-        .restore(folder.path("a"), folder.path("b"), &restore)
+        .restore(folder.path("a"), folder.path("b"), &restore, &mut go_on)
         .unwrap_err();
     assert_eq!(refused.code(), Code::LOCKED);
     drop(store);
+}
+
+/// Breaks off when it is told for the second time.
+fn breaks_off() -> impl FnMut(u64, u64) -> ControlFlow<()> {
+    let mut told = 0;
+    move |_, _| {
+        told += 1;
+        if told < 2 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    }
+}
+
+#[test]
+fn long_work_that_is_broken_off_says_so_and_leaves_the_store_as_it_was() {
+    let folder = Folder::new();
+    let path = folder.path("a");
+    let pepper = || Pepper::new([1; 32]);
+    let store = options().create(&path).unwrap();
+    let (_, token) = key(&store, "k");
+    let interrupted = |result: Result<(), Error>| {
+        assert_eq!(result.unwrap_err().code(), Code::INTERRUPTED);
+    };
+    interrupted(
+        store
+            .backup(folder.path("b"), &mut breaks_off())
+            .map(|_| ()),
+    );
+    let left = std::fs::read_dir(folder.0.path()).unwrap().count();
+    assert_eq!(left, 1, "nothing but the store");
+    interrupted(store.check_integrity(&mut breaks_off()).map(|_| ()));
+    backup(&store, &folder.path("b"));
+    let before = store.info().unwrap().sequence;
+    store.close().unwrap();
+    let restore = Restore::default();
+    let restored = options().restore(&path, folder.path("b"), &restore, &mut breaks_off());
+    interrupted(restored.map(|_| ()));
+    let store = options().open(&path).unwrap();
+    assert_eq!(store.info().unwrap().sequence, before);
+    store.close().unwrap();
+
+    interrupted(options().set_pepper(&path, pepper(), &mut breaks_off()));
+    options().set_pepper(&path, pepper(), &mut go_on).unwrap();
+    let store = options().pepper(pepper()).open(&path).unwrap();
+    assert_eq!(denial(&store, &token), None);
+    assert_whole(&store);
+}
+
+#[test]
+fn a_callback_may_use_the_store_that_it_is_told_of() {
+    for exclusive in [false, true] {
+        let folder = Folder::new();
+        let options = || options().exclusive(exclusive);
+        let store = options().create(folder.path("a")).unwrap();
+        let (_, token) = key(&store, "k");
+        let mut made = 0;
+        let mut use_it = |_, _| {
+            assert_eq!(denial(&store, &token), None);
+            made += 1;
+            key(&store, "meanwhile");
+            let quick = store.compact().unwrap_err();
+            assert_eq!(quick.code(), Code::BUSY, "it would take the file away");
+            ControlFlow::Continue(())
+        };
+        store.backup(folder.path("b"), &mut use_it).unwrap();
+        store.check_integrity(&mut use_it).unwrap();
+        assert_eq!(store.count(&Filter::default()).unwrap(), made + 1);
+        let mut close_it = |_, _| {
+            store.close().unwrap();
+            ControlFlow::Continue(())
+        };
+        store.backup(folder.path("c"), &mut close_it).unwrap();
+        assert_eq!(store.info().unwrap_err().code(), Code::CLOSED);
+        for name in ["a", "c"] {
+            assert_whole(&options().exclusive(true).open(folder.path(name)).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_panic_of_a_callback_is_the_callers_and_leaves_the_store_as_it_was() {
+    let folder = Folder::new();
+    let store = options().create(folder.path("a")).unwrap();
+    let (_, token) = key(&store, "k");
+    for run in [
+        |store: &Store, folder: &Folder| {
+            let _ = store.backup(folder.path("b"), &mut |_, _| panic!("the caller's"));
+        },
+        |store: &Store, _: &Folder| {
+            let _ = store.check_integrity(&mut |_, _| panic!("the caller's"));
+        },
+    ] {
+        let caught = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            run(&store, &folder);
+        }));
+        let said = caught.unwrap_err();
+        assert_eq!(said.downcast_ref(), Some(&"the caller's"));
+        assert_eq!(denial(&store, &token), None);
+        assert!(!folder.path("b").exists());
+    }
+    assert_whole(&store);
 }
 
 #[test]
@@ -281,7 +408,7 @@ fn a_backup_of_another_store_and_a_damaged_one_are_refused() {
     let restore = |from: &str| {
         let restore = Restore::default();
         options()
-            .restore(folder.path("a"), folder.path(from), &restore)
+            .restore(folder.path("a"), folder.path(from), &restore, &mut go_on)
             .unwrap_err()
             .code()
     };
@@ -325,7 +452,7 @@ fn the_check_finds_a_record_that_was_put_back_or_removed_behind_the_stores_back(
         transaction.commit().unwrap();
     }
     let store = options().open(folder.path("a")).unwrap();
-    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    let report = store.check_integrity(&mut go_on).unwrap();
     assert!(
         report.damage.iter().any(|line| line.contains("sum")),
         "{:?}",
@@ -343,7 +470,7 @@ fn the_check_finds_a_record_that_was_put_back_or_removed_behind_the_stores_back(
         transaction.commit().unwrap();
     }
     let store = options().open(folder.path("a")).unwrap();
-    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    let report = store.check_integrity(&mut go_on).unwrap();
     assert!(
         report
             .damage
@@ -480,7 +607,7 @@ fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
     let (one, two) = (|| Pepper::new([1; 32]), || Pepper::new([2; 32]));
     let open = |options: StoreOptions| options.open(&path).map_err(|e: Error| e.code());
 
-    options().set_pepper(&path, one(), &mut |_, _| ()).unwrap();
+    options().set_pepper(&path, one(), &mut go_on).unwrap();
     assert_eq!(open(options()).unwrap_err(), Code::PEPPER_REQUIRED);
     assert_eq!(
         open(options().pepper(two())).unwrap_err(),
@@ -491,13 +618,11 @@ fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
     assert_whole(&store);
     store.close().unwrap();
 
-    let again = options()
-        .pepper(one())
-        .set_pepper(&path, one(), &mut |_, _| ());
+    let again = options().pepper(one()).set_pepper(&path, one(), &mut go_on);
     assert_eq!(again.unwrap_err().code(), Code::PEPPER_REFUSED);
     options()
         .pepper(one())
-        .set_pepper(&path, two(), &mut |_, _| ())
+        .set_pepper(&path, two(), &mut go_on)
         .unwrap();
     assert_eq!(
         open(options().pepper(one())).unwrap_err(),
@@ -513,7 +638,7 @@ fn a_pepper_is_introduced_changed_and_removed_and_every_token_stays_good() {
 
     options()
         .pepper(two())
-        .remove_pepper(&path, &mut |_, _| ())
+        .remove_pepper(&path, &mut go_on)
         .unwrap();
     assert_eq!(
         open(options().pepper(two())).unwrap_err(),
@@ -532,7 +657,7 @@ fn a_handle_from_before_a_change_of_peppers_asks_for_the_new_one() {
     let store = options().create(&path).unwrap();
     let (id, token) = key(&store, "k");
     options()
-        .set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ())
+        .set_pepper(&path, Pepper::new([1; 32]), &mut go_on)
         .unwrap();
     let refused = store.verify(&token, &Requirement::new()).unwrap_err();
     assert_eq!(refused.code(), Code::PEPPER_REQUIRED);
@@ -549,12 +674,12 @@ fn a_backup_from_before_the_store_had_a_pepper_is_restored_only_where_it_is_trus
     backup(&store, &folder.path("b"));
     store.close().unwrap();
     options()
-        .set_pepper(&path, Pepper::new([1; 32]), &mut |_, _| ())
+        .set_pepper(&path, Pepper::new([1; 32]), &mut go_on)
         .unwrap();
     let restore = |restore: &Restore| {
         options()
             .pepper(Pepper::new([1; 32]))
-            .restore(&path, folder.path("b"), restore)
+            .restore(&path, folder.path("b"), restore, &mut go_on)
             .map_err(|error| error.code())
     };
     // Without a pepper anybody could have altered it.
@@ -578,11 +703,11 @@ fn a_backup_from_before_a_change_of_peppers_is_restored_with_the_retired_one() {
     store.close().unwrap();
     options()
         .pepper(one())
-        .set_pepper(&path, two(), &mut |_, _| ())
+        .set_pepper(&path, two(), &mut go_on)
         .unwrap();
     let restore = |options: StoreOptions| {
         options
-            .restore(&path, folder.path("b"), &Restore::default())
+            .restore(&path, folder.path("b"), &Restore::default(), &mut go_on)
             .map_err(|error| error.code())
     };
     assert_eq!(restore(options().pepper(two())), Err(Code::PEPPER_REQUIRED));
@@ -613,7 +738,7 @@ fn a_project_that_was_deleted_and_pruned_does_not_come_back() {
     assert_eq!(store.prune(&prune).unwrap().projects, 1);
     store.close().unwrap();
     let restored = options()
-        .restore(&path, folder.path("b"), &Restore::default())
+        .restore(&path, folder.path("b"), &Restore::default(), &mut go_on)
         .unwrap();
     assert_eq!((restored.keys, restored.projects), (0, 0));
     let store = options().open(&path).unwrap();
@@ -1014,9 +1139,7 @@ fn nobody_without_the_pepper_can_claim_that_it_is_being_removed() {
     for generation in [2, 1] {
         rewrite(generation);
         assert!(options().pepper(pepper()).open(&path).is_err());
-        let removal = options()
-            .pepper(pepper())
-            .remove_pepper(&path, &mut |_, _| ());
+        let removal = options().pepper(pepper()).remove_pepper(&path, &mut go_on);
         assert_eq!(
             removal.unwrap_err().code(),
             Code::CORRUPTED,

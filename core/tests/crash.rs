@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
+use std::ops::ControlFlow;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -175,7 +176,9 @@ fn what_a_killed_writer_acknowledged_is_there_and_the_file_is_whole() {
         );
         store.verify_log().unwrap();
         if kill % 10 == 0 {
-            let report = store.check_integrity(&mut |_, _| ()).unwrap();
+            let report = store
+                .check_integrity(&mut |_, _| ControlFlow::Continue(()))
+                .unwrap();
             assert_eq!(report.damage, Vec::<String>::new(), "kill {kill}");
         }
         store.close().unwrap();
@@ -206,7 +209,9 @@ fn beside_an_open_store_a_writer_is_killed_and_the_store_goes_on() {
         store.revoke(own.key.id, &Revoke::default()).unwrap();
         assert_eq!(code(&store, own.token.unwrap().expose()), Code::REVOKED);
     }
-    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    let report = store
+        .check_integrity(&mut |_, _| ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!(report.damage, Vec::<String>::new());
 }
 

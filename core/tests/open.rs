@@ -308,6 +308,19 @@ fn a_file_or_folder_that_others_reach_is_refused_unless_allowed() {
         Code::OK,
         "a sticky folder, as the one for temporaries"
     );
+    // Who is in the group could put another file in its place.
+    fs::set_permissions(folder, Permissions::from_mode(0o770)).unwrap();
+    assert_eq!(open_with(0o600, &|o| o), insecure, "the folder's group");
+    assert_eq!(
+        open_with(0o640, &|o| o.file_mode(0o640).unwrap()),
+        insecure,
+        "a group that may only read the store"
+    );
+    assert_eq!(open_with(0o600, &|o| o.file_mode(0o660).unwrap()), Code::OK);
+    assert_eq!(
+        open_with(0o600, &|o| o.allow_insecure_permissions(true)),
+        Code::OK
+    );
     fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
     let group = new_options().file_mode(0o660).unwrap();
     group.create(folder.join("group")).unwrap();
@@ -316,6 +329,31 @@ fn a_file_or_folder_that_others_reach_is_refused_unless_allowed() {
         .permissions()
         .mode();
     assert_eq!(mode & 0o777, 0o660, "whatever the umask takes away");
+}
+
+#[test]
+fn every_folder_on_the_way_of_a_link_is_looked_at() {
+    let home = Home::new();
+    home.store.close().unwrap();
+    let folder = |name: &str| {
+        let folder = home.folder.path().join(name);
+        fs::create_dir(&folder).unwrap();
+        folder
+    };
+    let (first, second) = (folder("first"), folder("second"));
+    let link = first.join("link");
+    symlink("../second/link", &link).unwrap();
+    symlink(home.path(), second.join("link")).unwrap();
+    let folders = [first.as_path(), second.as_path(), home.folder.path()];
+    for folder in folders {
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
+    }
+    assert_eq!(open(&link), Code::OK);
+    for folder in folders {
+        fs::set_permissions(folder, Permissions::from_mode(0o777)).unwrap();
+        assert_eq!(open(&link), Code::INSECURE_PERMISSIONS, "{folder:?}");
+        fs::set_permissions(folder, Permissions::from_mode(0o700)).unwrap();
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ use keyfob::{
 use redb::{
     ConcurrencyMode, Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
+use std::ops::ControlFlow;
 use std::path::Path;
 
 type Rows<K> = TableDefinition<'static, K, &'static [u8]>;
@@ -69,8 +70,12 @@ fn put_meta_row(path: &Path, name: &str, row: &[u8]) {
     });
 }
 
+fn go_on(_: u64, _: u64) -> ControlFlow<()> {
+    ControlFlow::Continue(())
+}
+
 fn findings(store: &Store) -> Vec<String> {
-    store.check_integrity(&mut |_, _| ()).unwrap().damage
+    store.check_integrity(&mut go_on).unwrap().damage
 }
 
 // ---- peppers ----
@@ -110,6 +115,7 @@ fn introduced() -> Introduced {
                 assert_eq!(handles[0].info().unwrap().pepper, PepperInfo::Changing);
                 identity = meta_row(&path, "store");
             }
+            ControlFlow::Continue(())
         })
         .unwrap();
     assert_eq!(handles.len(), 3);
@@ -188,6 +194,7 @@ fn a_state_without_a_keyed_tag_is_not_believed_while_a_pepper_comes_in() {
             assert_eq!(code_of(&opened), Code::CORRUPTED);
             put_meta_row(&path, "state", &during);
         }
+        ControlFlow::Continue(())
     });
     changed.unwrap();
     assert!(looked);
@@ -212,6 +219,7 @@ fn a_handle_from_the_middle_of_a_removal_goes_on_without_the_pepper() {
                     .unwrap()
             };
             handle.get_or_insert_with(open);
+            ControlFlow::Continue(())
         });
     removed.unwrap();
     let handle = handle.unwrap();
@@ -457,7 +465,7 @@ fn a_request_is_remembered_through_a_change_of_peppers() {
     home.store.close().unwrap();
     let options = || options(&home.clock);
     options()
-        .set_pepper(home.path(), pepper(), &mut |_, _| ())
+        .set_pepper(home.path(), pepper(), &mut go_on)
         .unwrap();
     let store = options().pepper(pepper()).open(home.path()).unwrap();
     let again = store.create(&new).unwrap();

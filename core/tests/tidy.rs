@@ -20,6 +20,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "id",
             "limits",
+            "progress",
             "scope",
             "secret",
             "tag",

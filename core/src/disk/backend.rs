@@ -2,6 +2,7 @@
 //! ever, disk space kept back for revocations, and a file that can be taken away from an engine
 //! that can no longer be trusted with it.
 
+use std::cell::Cell;
 use std::fmt;
 use std::fs::File;
 use std::io;
@@ -13,11 +14,30 @@ use std::time::{Duration, Instant};
 
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
-use rustix::fs::{FallocateFlags, SeekFrom};
+use rustix::fs::FallocateFlags;
 use rustix::io::Errno;
 
+use crate::disk::turn::deadline;
 use crate::error::StoreError;
 use crate::limits;
+
+thread_local! {
+    /// Until when the call that this thread is in may wait for a lock.
+    static UNTIL: Cell<Option<Instant>> = const { Cell::new(None) };
+}
+
+/// Runs a part of a call that may wait for locks until a deadline of the call's own. The engine
+/// asks for its locks in the thread that called it, and hands nothing through.
+pub(crate) fn waiting_until<T>(until: Instant, f: impl FnOnce() -> T) -> T {
+    struct Before(Option<Instant>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            UNTIL.set(self.0);
+        }
+    }
+    let _before = Before(UNTIL.replace(Some(until)));
+    f()
+}
 
 /// How long a lock of another process is waited for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,12 +48,15 @@ pub(crate) struct Deadlines {
 
 /// First pause between two tries of a lock; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
-const LAST_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const LAST_PAUSE: Duration = Duration::from_millis(5);
 
 /// redb's own bytes beyond the end of the file: held shared by each process that has the file open
 /// for writing, and by each that has it open for reading only.
 const SHARED_WRITER_BYTE: u64 = (1 << 62) + 1;
 const SHARED_READER_BYTE: u64 = (1 << 62) + 2;
+
+/// The end of no file.
+const NOWHERE: u64 = u64::MAX;
 
 /// The file, twice: as the engine's, and a second descriptor of the same open file for what the
 /// engine's trait does not know. The kernel drops the locks when both are closed.
@@ -45,9 +68,8 @@ struct Open {
 struct Shared {
     open: RwLock<Option<Open>>,
     deadlines: Deadlines,
-    /// Up to where the file is known to hold data, and up to where disk space was set aside.
-    written_to: AtomicU64,
-    reserved_to: AtomicU64,
+    /// The end of the file when disk space was last set aside beyond it.
+    reserved_at: AtomicU64,
     #[cfg(test)]
     faults: Option<Arc<crate::disk::faults::Faults>>,
 }
@@ -63,7 +85,7 @@ impl fmt::Debug for Backend {
 }
 
 fn taken_away() -> io::Error {
-    io::Error::other("the file was taken away from this handle")
+    io::Error::other("the file is being opened anew after a failure; try again")
 }
 
 impl Backend {
@@ -78,8 +100,7 @@ impl Backend {
                 file: second,
             })),
             deadlines,
-            written_to: AtomicU64::new(0),
-            reserved_to: AtomicU64::new(0),
+            reserved_at: AtomicU64::new(NOWHERE),
             #[cfg(test)]
             faults: None,
         })))
@@ -157,11 +178,13 @@ impl Backend {
         }
     }
 
-    /// Makes sure that after this many more bytes there is still enough set aside on disk for
+    /// Makes sure that there is room for this many more bytes, and beyond them enough set aside for
     /// revocations; otherwise there is no space for this change.
     ///
-    /// The engine grows its file without filling it, so a full disk shows only when a page is
-    /// written for the first time. Space is therefore set aside beyond the last byte of data.
+    /// The engine grows its file without filling it, and fills it in an order of its own, so that a
+    /// full disk shows only when a page is written for the first time, anywhere in the file. So
+    /// what is kept back lies beyond the end of the file, where the engine never writes, and is
+    /// given to the file system when it is needed.
     pub(crate) fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
         #[cfg(test)]
         if let Some(faults) = &self.0.faults
@@ -169,44 +192,71 @@ impl Backend {
         {
             return Err(StoreError::NoSpace);
         }
-        let reserve = |open: &Open| -> Result<(), Errno> {
-            let end = end_of_data(&open.file, self.0.written_to.load(Ordering::Relaxed))?;
-            self.0.written_to.fetch_max(end, Ordering::Relaxed);
-            let needed = end + bytes + limits::RESERVE_BYTES;
-            if self.0.reserved_to.load(Ordering::Relaxed) < needed {
-                // A second reserve ahead, so that this is not done at every change.
-                let until = needed + limits::RESERVE_BYTES;
-                match rustix::fs::fallocate(&open.file, FallocateFlags::KEEP_SIZE, end, until - end)
-                {
-                    // A file system that cannot set space aside has no reserve.
-                    Ok(()) | Err(Errno::OPNOTSUPP) => {}
-                    Err(e) => return Err(e),
-                }
-                self.0.reserved_to.store(until, Ordering::Relaxed);
+        let reserve = |open: &Open| -> Result<bool, Errno> {
+            let end = end_of(&open.file)?;
+            if self.0.reserved_at.load(Ordering::Relaxed) != end {
+                set_aside(&open.file, end, &[limits::RESERVE_BYTES])?;
+                self.0.reserved_at.store(end, Ordering::Relaxed);
             }
-            Ok(())
+            Ok(free(&open.file)? >= bytes)
         };
         match self.open().as_ref().map(reserve) {
             None => Err(StoreError::Closed),
-            Some(Ok(())) => Ok(()),
-            Some(Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => Err(StoreError::NoSpace),
+            Some(Ok(true)) => Ok(()),
+            Some(Ok(false) | Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
+                Err(StoreError::NoSpace)
+            }
             Some(Err(e)) => Err(StoreError::io("setting disk space aside", e.into())),
         }
     }
 
-    /// Tries a lock until it is had or the deadline has passed.
+    /// On a full disk, gives what was kept back to the file system, for a change that takes
+    /// something away. Only while no other process writes: the file is cut where it ends.
+    pub(crate) fn release_reserve(&self) -> bool {
+        let release = |open: &Open| -> Result<bool, Errno> {
+            if free(&open.file)? >= limits::RESERVE_BYTES {
+                return Ok(false);
+            }
+            rustix::fs::ftruncate(&open.file, end_of(&open.file)?)?;
+            self.0.reserved_at.store(NOWHERE, Ordering::Relaxed);
+            Ok(true)
+        };
+        // Where that is not possible, the change shows whether there is space.
+        matches!(self.open().as_ref().map(release), Some(Ok(true)))
+    }
+
+    /// Keeps as much back as there is, up to the whole reserve.
+    pub(crate) fn keep_reserve(&self) {
+        const PARTS: [u64; 4] = [
+            limits::RESERVE_BYTES,
+            limits::RESERVE_BYTES / 2,
+            limits::RESERVE_BYTES / 4,
+            limits::RESERVE_BYTES / 8,
+        ];
+        if let Some(open) = self.open().as_ref()
+            && let Ok(end) = end_of(&open.file)
+        {
+            // Nothing more can be done where there is not even so little.
+            let _ = set_aside(&open.file, end, &PARTS);
+        }
+    }
+
+    /// Tries a lock until it is had or the call's deadline has passed; outside of a call that has
+    /// one, for so long.
     fn poll(
         &self,
-        deadline: Duration,
+        at_most: Duration,
         try_lock: impl Fn(&Open) -> Result<bool, BackendError>,
     ) -> Result<(), BackendError> {
-        let start = Instant::now();
+        let mut until = None;
         let mut pause = FIRST_PAUSE;
         loop {
             if self.with_lock(&try_lock)? {
                 return Ok(());
             }
-            if start.elapsed() >= deadline {
+            let until =
+                *until.get_or_insert_with(|| UNTIL.get().unwrap_or_else(|| deadline(at_most)));
+            if Instant::now() >= until {
                 return Err(BackendError::Io(io::ErrorKind::TimedOut.into()));
             }
             thread::sleep(pause);
@@ -215,26 +265,29 @@ impl Backend {
     }
 }
 
-/// The end of the last data in a file, searched from a place that is known to lie before it.
-fn end_of_data(file: &File, from: u64) -> Result<u64, Errno> {
-    let mut end = from;
-    loop {
-        // No data from here on ends the search.
-        let data = match rustix::fs::seek(file, SeekFrom::Data(end)) {
-            Ok(data) => data,
-            Err(Errno::NXIO) => return Ok(end),
-            // A file system that does not know its holes counts all of the file as data.
-            Err(Errno::INVAL | Errno::OPNOTSUPP) => {
-                return Ok(rustix::fs::fstat(file)?.st_size.cast_unsigned());
-            }
+/// Sets disk space aside from a place in a file, the first of these amounts for which there is room.
+fn set_aside(file: &File, from: u64, amounts: &[u64]) -> Result<u64, Errno> {
+    let mut full = Errno::NOSPC;
+    for amount in amounts {
+        match rustix::fs::fallocate(file, FallocateFlags::KEEP_SIZE, from, *amount) {
+            // A file system that cannot set space aside has no reserve.
+            Ok(()) | Err(Errno::OPNOTSUPP) => return Ok(*amount),
+            Err(e @ (Errno::NOSPC | Errno::DQUOT)) => full = e,
             Err(e) => return Err(e),
-        };
-        end = match rustix::fs::seek(file, SeekFrom::Hole(data)) {
-            Ok(hole) => hole,
-            Err(Errno::NXIO) => return Ok(data),
-            Err(e) => return Err(e),
-        };
+        }
     }
+    Err(full)
+}
+
+/// Where a file ends.
+fn end_of(file: &File) -> Result<u64, Errno> {
+    Ok(rustix::fs::fstat(file)?.st_size.cast_unsigned())
+}
+
+/// What is free on the file system of a file, in bytes.
+fn free(file: &File) -> Result<u64, Errno> {
+    let stat = rustix::fs::fstatvfs(file)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 impl StorageBackend for Backend {
@@ -255,8 +308,7 @@ impl StorageBackend for Backend {
         if let Some(faults) = &self.0.faults {
             faults.before_write()?;
         }
-        self.0.reserved_to.fetch_min(len, Ordering::Relaxed);
-        self.0.written_to.fetch_min(len, Ordering::Relaxed);
+        self.0.reserved_at.store(NOWHERE, Ordering::Relaxed);
         self.with(|open| open.engine.set_len(len))
     }
 
@@ -274,11 +326,7 @@ impl StorageBackend for Backend {
             faults.before_write()?;
             faults.take_blocks(offset, data.len())?;
         }
-        self.with(|open| open.engine.write(offset, data))?;
-        self.0
-            .written_to
-            .fetch_max(offset + data.len() as u64, Ordering::Relaxed);
-        Ok(())
+        self.with(|open| open.engine.write(offset, data))
     }
 
     fn close(&self) -> io::Result<()> {

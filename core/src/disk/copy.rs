@@ -12,9 +12,6 @@ use crate::error::StoreError;
 /// Rows in one transaction of the copy.
 const BATCH: usize = 20_000;
 
-/// Is told how many rows are done, of how many.
-pub(crate) type Progress<'a> = dyn FnMut(u64, u64) + 'a;
-
 macro_rules! every_table {
     ($each:ident) => {
         $each!(META);
@@ -33,12 +30,12 @@ macro_rules! every_table {
     };
 }
 
-fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
+fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static, E: From<StoreError>>(
     from: &ReadTransaction,
     to: &New<'_>,
     definition: TableDefinition<'_, K, V>,
-    done: &mut dyn FnMut(u64),
-) -> Result<(), StoreError> {
+    done: &mut dyn FnMut(u64) -> Result<(), E>,
+) -> Result<(), E> {
     let source = from.open_table(definition).map_err(table_error)?;
     let mut rows = source.iter().map_err(storage_error)?;
     loop {
@@ -54,19 +51,20 @@ fn copy_table<K: redb::Key + 'static, V: redb::Value + 'static>(
             }
             Ok::<_, StoreError>(copied)
         })?;
-        done(copied as u64);
+        done(copied as u64)?;
         if copied < BATCH {
             return Ok(());
         }
     }
 }
 
-/// Copies every table.
-pub(crate) fn copy(
+/// Copies every table. `progress` is told how many rows are done, of how many, between two batches;
+/// an error of its own ends the copy.
+pub(crate) fn copy<E: From<StoreError>>(
     from: &ReadTransaction,
     to: &New<'_>,
-    progress: &mut Progress<'_>,
-) -> Result<(), StoreError> {
+    progress: &mut dyn FnMut(u64, u64) -> Result<(), E>,
+) -> Result<(), E> {
     let mut all = 0;
     macro_rules! count {
         ($table:ident) => {
@@ -76,10 +74,11 @@ pub(crate) fn copy(
     }
     every_table!(count);
     let mut done = 0;
-    let mut tell = |rows: u64| {
+    let mut tell = |rows: u64| -> Result<(), E> {
         done += rows;
-        progress(done, all);
+        progress(done, all)
     };
+    tell(0)?;
     macro_rules! copy {
         ($table:ident) => {
             copy_table(from, to, $table, &mut tell)?;

@@ -3,10 +3,13 @@
 //!
 //! What needs Linux or Unix alone is here and in [`backend`](super::backend).
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::error::StoreError;
 
@@ -21,8 +24,12 @@ const LAYOUT_OFFSET: usize = 12;
 const HEADER_BYTES: usize = 64;
 
 const GROUP_AND_OTHERS: u32 = 0o077;
+const GROUP_WRITE: u32 = 0o020;
 const OTHERS_WRITE: u32 = 0o002;
 const STICKY: u32 = 0o1000;
+const ROOT: u32 = 0;
+/// Links that are followed from one to the next, as the kernel does.
+const MOST_LINKS: usize = 40;
 
 /// Device and inode: which file it is, whatever its name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +79,7 @@ fn open_error(path: &Path, error: io::Error) -> StoreError {
     }
 }
 
-fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<(), StoreError> {
+fn check_kind(path: &Path, metadata: &Metadata) -> Result<(), StoreError> {
     let kind = metadata.file_type();
     let what = if kind.is_file() {
         return Ok(());
@@ -91,9 +98,46 @@ fn check_kind(path: &Path, metadata: &std::fs::Metadata) -> Result<(), StoreErro
     })
 }
 
+/// Who runs this process.
+struct User {
+    id: u32,
+    groups: Vec<u32>,
+}
+
+impl User {
+    fn of_this_process() -> Result<Self, StoreError> {
+        let mut groups: Vec<u32> = rustix::process::getgroups()
+            .map_err(|e| StoreError::io("reading the groups of the process", e.into()))?
+            .into_iter()
+            .map(|group| group.as_raw())
+            .collect();
+        groups.push(rustix::process::getegid().as_raw());
+        Ok(User {
+            id: rustix::process::geteuid().as_raw(),
+            groups,
+        })
+    }
+
+    /// Whether it goes by what a file or folder of this owner holds: its own, root's, and where a
+    /// group is admitted, what that group has.
+    fn trusts(&self, owner: u32, group: u32, mode: u32) -> bool {
+        let admitted = mode & GROUP_AND_OTHERS != 0;
+        owner == self.id || owner == ROOT || (admitted && self.groups.contains(&group))
+    }
+}
+
+fn insecure(path: &Path, how: &'static str) -> StoreError {
+    StoreError::InsecurePermissions {
+        path: path.into(),
+        how,
+    }
+}
+
+const FOREIGN: &str = "written by another user, who owns it";
+
 fn check_permissions(
     path: &Path,
-    metadata: &std::fs::Metadata,
+    metadata: &Metadata,
     tolerance: Tolerance,
 ) -> Result<(), StoreError> {
     if tolerance.insecure_permissions {
@@ -101,29 +145,52 @@ fn check_permissions(
     }
     let beyond = metadata.mode() & GROUP_AND_OTHERS & !tolerance.mode;
     if beyond != 0 {
-        let how = if beyond & 0o022 != 0 {
-            "written by users other than its owner"
-        } else {
-            "read by users other than its owner"
-        };
-        return Err(StoreError::InsecurePermissions {
-            path: path.into(),
-            how,
-        });
+        return Err(insecure(
+            path,
+            if beyond & (GROUP_WRITE | OTHERS_WRITE) != 0 {
+                "written by users other than its owner"
+            } else {
+                "read by users other than its owner"
+            },
+        ));
     }
-    check_folder(&folder_of(path), tolerance)
+    let user = User::of_this_process()?;
+    if !user.trusts(metadata.uid(), metadata.gid(), tolerance.mode) {
+        return Err(insecure(path, FOREIGN));
+    }
+    // Every folder on the way: who can write the one that a link is in sets the link elsewhere.
+    let mut place = path.to_path_buf();
+    for _ in 0..MOST_LINKS {
+        let folder = folder_of(&place);
+        check_folder(&folder, &user, tolerance)?;
+        match std::fs::read_link(&place) {
+            Ok(next) => place = folder.join(next),
+            Err(_) => break,
+        }
+    }
+    Ok(())
 }
 
-fn check_folder(folder: &Path, tolerance: Tolerance) -> Result<(), StoreError> {
+/// Refuses a folder in which others can put another file in the place of the store. In a sticky
+/// one, as `/tmp` is, they can do so only where the folder or the file is theirs.
+fn check_folder(folder: &Path, user: &User, tolerance: Tolerance) -> Result<(), StoreError> {
     if tolerance.insecure_permissions {
         return Ok(());
     }
     let metadata = std::fs::metadata(folder).map_err(|e| open_error(folder, e))?;
-    if metadata.mode() & OTHERS_WRITE != 0 && metadata.mode() & STICKY == 0 {
-        return Err(StoreError::InsecurePermissions {
-            path: folder.into(),
-            how: "written by everybody, so that the store in it can be replaced",
-        });
+    let beyond = metadata.mode() & (GROUP_WRITE | OTHERS_WRITE) & !tolerance.mode;
+    if beyond != 0 && metadata.mode() & STICKY == 0 {
+        return Err(insecure(
+            folder,
+            if beyond & OTHERS_WRITE != 0 {
+                "written by everybody, so that the store in it can be replaced"
+            } else {
+                "written by a group, so that the store in it can be replaced"
+            },
+        ));
+    }
+    if !user.trusts(metadata.uid(), metadata.gid(), tolerance.mode) {
+        return Err(insecure(folder, FOREIGN));
     }
     Ok(())
 }
@@ -254,16 +321,61 @@ pub(crate) fn open(
     })
 }
 
-/// A new file that is finished beside its place and then linked into it, so that nobody ever sees
-/// half a store; removed again unless it was.
+/// A new file that is finished out of sight and then put into its place, so that nobody ever sees
+/// half a store.
+///
+/// Where the file system can, the file has no name until then, and the kernel removes it with the
+/// process. Elsewhere it has one beside its place, and a process that is killed leaves it there.
 #[derive(Debug)]
 pub(crate) struct Unfinished {
-    temporary: PathBuf,
+    file: File,
+    /// Its name until it is finished, where it has one.
+    temporary: Option<PathBuf>,
     place: PathBuf,
 }
 
+/// A name beside a place that nobody else takes.
+fn name_beside(place: &Path) -> Result<PathBuf, StoreError> {
+    let Some(name) = place.file_name() else {
+        return Err(StoreError::NotAFile {
+            path: place.into(),
+            what: "a directory",
+        });
+    };
+    let mut random = [0; 8];
+    crate::secret::fill_from_system(&mut random)?;
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.keyfob-tmp", hex::encode(random)));
+    Ok(folder_of(place).join(hidden))
+}
+
+/// Where the kernel shows an open file that has no name, to give it one.
+fn seen_by_the_kernel(file: &File) -> PathBuf {
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// A file without a name in the folder of its place; none where the file system has no such thing,
+/// or where it could not be given a name later.
+fn nameless(place: &Path) -> Option<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let mode = Mode::RUSR | Mode::WUSR;
+    let file = File::from(rustix::fs::open(folder_of(place), flags, mode).ok()?);
+    seen_by_the_kernel(&file).exists().then_some(file)
+}
+
+fn named(path: &Path) -> Result<File, StoreError> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|e| open_error(&folder_of(path), e))
+}
+
 impl Unfinished {
-    /// Makes an empty file beside the place. Fails where something is at the place already.
+    /// Makes an empty file for the place. Fails where something is at the place already.
     pub(crate) fn create(place: &Path, tolerance: Tolerance) -> Result<(Self, File), StoreError> {
         if place.is_symlink() && !place.exists() {
             return Err(StoreError::DanglingLink(place.into()));
@@ -271,12 +383,7 @@ impl Unfinished {
         if place.exists() {
             return Err(StoreError::StoreExists(place.into()));
         }
-        let Some(name) = place.file_name() else {
-            return Err(StoreError::NotAFile {
-                path: place.into(),
-                what: "a directory",
-            });
-        };
+        let temporary = name_beside(place)?;
         let folder = folder_of(place);
         if !folder.is_dir() {
             return Err(StoreError::io(
@@ -284,34 +391,35 @@ impl Unfinished {
                 ErrorKind::NotFound.into(),
             ));
         }
-        check_folder(&folder, tolerance)?;
-        let mut random = [0; 8];
-        crate::secret::fill_from_system(&mut random)?;
-        let mut temporary_name = std::ffi::OsString::from(".");
-        temporary_name.push(name);
-        temporary_name.push(format!(".{}.keyfob-tmp", hex::encode(random)));
-        let temporary = folder.join(temporary_name);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(tolerance.mode)
-            .open(&temporary)
-            .map_err(|e| open_error(&folder, e))?;
+        check_folder(&folder, &User::of_this_process()?, tolerance)?;
+        let (file, temporary) = match nameless(place) {
+            Some(file) => (file, None),
+            None => (named(&temporary)?, Some(temporary)),
+        };
+        Self::of(file, temporary, place, tolerance)
+    }
+
+    fn of(
+        file: File,
+        temporary: Option<PathBuf>,
+        place: &Path,
+        tolerance: Tolerance,
+    ) -> Result<(Self, File), StoreError> {
         let unfinished = Unfinished {
+            file,
             temporary,
             place: place.into(),
         };
-        // The umask may have taken from the mode what a group is to have.
-        file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(tolerance.mode))
+        // The umask may take from a mode what a group is to have.
+        let mode = PermissionsExt::from_mode(tolerance.mode);
+        let file = &unfinished.file;
+        file.set_permissions(mode)
             .map_err(|e| StoreError::io("setting the file's mode", e))?;
-        check_file_system(place, &file, tolerance)?;
-        Ok((unfinished, file))
-    }
-
-    /// Where the file is until it is finished.
-    pub(crate) fn path(&self) -> &Path {
-        &self.temporary
+        check_file_system(place, file, tolerance)?;
+        let second = file
+            .try_clone()
+            .map_err(|e| StoreError::io("making the file", e))?;
+        Ok((unfinished, second))
     }
 
     /// The same file with another place to go to.
@@ -320,35 +428,57 @@ impl Unfinished {
         self
     }
 
+    /// Gives the finished file another name.
+    fn link(&self, name: &Path) -> io::Result<()> {
+        match &self.temporary {
+            Some(temporary) => std::fs::hard_link(temporary, name),
+            None => Ok(rustix::fs::linkat(
+                CWD,
+                seen_by_the_kernel(&self.file),
+                CWD,
+                name,
+                AtFlags::SYMLINK_FOLLOW,
+            )?),
+        }
+    }
+
     /// Puts the finished file in its place, durably. Fails where something is there already.
     pub(crate) fn finish(self) -> Result<(), StoreError> {
         let io = |e| StoreError::io("putting the new store in its place", e);
-        File::open(&self.temporary)
-            .and_then(|file| file.sync_all())
-            .map_err(io)?;
-        std::fs::hard_link(&self.temporary, &self.place).map_err(|e| match e.kind() {
+        self.file.sync_all().map_err(io)?;
+        self.link(&self.place).map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => StoreError::StoreExists(self.place.clone()),
             _ => io(e),
         })?;
-        std::fs::remove_file(&self.temporary).map_err(io)?;
+        if let Some(temporary) = &self.temporary {
+            std::fs::remove_file(temporary).map_err(io)?;
+        }
         sync_folder(&folder_of(&self.place))
     }
 
     /// Puts the finished file in the place of the one that is there, durably.
-    pub(crate) fn finish_over(self) -> Result<(), StoreError> {
+    pub(crate) fn finish_over(mut self) -> Result<(), StoreError> {
         let io = |e| StoreError::io("putting the new store in its place", e);
-        File::open(&self.temporary)
-            .and_then(|file| file.sync_all())
-            .map_err(io)?;
-        std::fs::rename(&self.temporary, &self.place).map_err(io)?;
+        self.file.sync_all().map_err(io)?;
+        if self.temporary.is_none() {
+            // Only what has a name can take the place of another.
+            let name = name_beside(&self.place)?;
+            self.link(&name).map_err(io)?;
+            self.temporary = Some(name);
+        }
+        if let Some(temporary) = &self.temporary {
+            std::fs::rename(temporary, &self.place).map_err(io)?;
+        }
         sync_folder(&folder_of(&self.place))
     }
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // Gone already where it was finished.
-        let _ = std::fs::remove_file(&self.temporary);
+        if let Some(temporary) = &self.temporary {
+            // Gone already where it was finished.
+            let _ = std::fs::remove_file(temporary);
+        }
     }
 }
 
@@ -356,4 +486,102 @@ fn sync_folder(folder: &Path) -> Result<(), StoreError> {
     File::open(folder)
         .and_then(|file| file.sync_all())
         .map_err(|e| StoreError::io("making the folder durable", e))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+
+    use super::*;
+
+    const OWN: Tolerance = Tolerance {
+        mode: 0o600,
+        insecure_permissions: false,
+        network_file_system: false,
+    };
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<_> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    fn content(path: &Path) -> String {
+        let mut content = String::new();
+        File::open(path)
+            .unwrap()
+            .read_to_string(&mut content)
+            .unwrap();
+        content
+    }
+
+    /// An unfinished file with a name beside its place, as on a file system that has no others.
+    fn with_a_name(place: &Path) -> (Unfinished, File) {
+        let temporary = name_beside(place).unwrap();
+        let file = named(&temporary).unwrap();
+        Unfinished::of(file, Some(temporary), place, OWN).unwrap()
+    }
+
+    #[test]
+    fn an_unfinished_file_has_no_name_that_a_killed_process_would_leave_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let (unfinished, _file) = Unfinished::create(&folder.path().join("k"), OWN).unwrap();
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+        drop(unfinished);
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_finished_file_is_in_its_place_alone_with_its_mode_and_takes_no_others() {
+        for make in [
+            (|place: &Path| Unfinished::create(place, OWN).unwrap()) as fn(&Path) -> _,
+            with_a_name,
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let place = folder.path().join("k");
+            let (first, mut file) = make(&place);
+            let (second, _) = make(&place);
+            file.write_all(b"first").unwrap();
+            first.finish().unwrap();
+            assert_eq!(content(&place), "first");
+            let mode = std::fs::metadata(&place).unwrap().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            assert!(matches!(second.finish(), Err(StoreError::StoreExists(_))));
+            assert_eq!(names(folder.path()), ["k"]);
+
+            let (over, mut file) = make(&folder.path().join("other"));
+            file.write_all(b"second").unwrap();
+            over.aimed_at(&place).finish_over().unwrap();
+            assert_eq!(content(&place), "second");
+            assert_eq!(names(folder.path()), ["k"]);
+        }
+    }
+
+    #[test]
+    fn the_users_own_and_roots_are_trusted_and_where_a_group_is_admitted_the_groups() {
+        let user = User {
+            id: 1_000,
+            groups: vec![1_000, 50],
+        };
+        for (owner, group, mode, trusted) in [
+            (1_000, 7, 0o600, true),
+            (ROOT, 7, 0o600, true),
+            (1_001, 1_000, 0o600, false),
+            (1_001, 50, 0o600, false),
+            (1_001, 50, 0o660, true),
+            (1_001, 50, 0o640, true),
+            (1_001, 7, 0o660, false),
+        ] {
+            let found = user.trusts(owner, group, mode);
+            assert_eq!(found, trusted, "{owner} {group} {mode:o}");
+        }
+        let root = User {
+            id: ROOT,
+            groups: vec![ROOT],
+        };
+        assert!(!root.trusts(1_001, 1_001, 0o600), "root as well");
+    }
 }

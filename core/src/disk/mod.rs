@@ -10,17 +10,20 @@ pub(crate) mod faults;
 pub(crate) mod file;
 pub(crate) mod read;
 pub(crate) mod schema;
+mod turn;
 pub(crate) mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::{Duration, Instant};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
 
-use crate::disk::backend::{Backend, Deadlines};
+use crate::disk::backend::{Backend, Deadlines, waiting_until};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
+use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
 
 /// When the whole file is checked as it is opened.
@@ -45,7 +48,7 @@ pub(crate) struct DiskOptions {
     pub(crate) exclusive: bool,
     pub(crate) check: CheckOnOpen,
     #[cfg(test)]
-    pub(crate) faults: Option<std::sync::Arc<faults::Faults>>,
+    pub(crate) faults: Option<Arc<faults::Faults>>,
 }
 
 enum Engine {
@@ -53,12 +56,86 @@ enum Engine {
     ReadOnly(ReadOnlyDatabase),
 }
 
-/// The engine's handle; none after it was closed, or while it could not be opened again.
-struct Handle {
+/// The engine with a file of its own. Closed when nobody uses it any more, unless it is torn or
+/// inherited over a fork: dropping a torn one can walk damaged pages and abort the process, and an
+/// inherited one would release the parent's locks and write its header.
+struct Live {
     engine: Option<Engine>,
     backend: Backend,
-    /// What the last attempt to open the file again said.
-    why_not: Option<String>,
+    torn: AtomicBool,
+    process: u32,
+}
+
+impl Live {
+    fn new(engine: Engine, backend: Backend) -> Self {
+        Live {
+            engine: Some(engine),
+            backend,
+            torn: AtomicBool::new(false),
+            process: std::process::id(),
+        }
+    }
+
+    fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
+        match &self.engine {
+            Some(Engine::Writable(database)) => database.begin_read(),
+            Some(Engine::ReadOnly(database)) => database.begin_read(),
+            None => return Err(StoreError::Closed),
+        }
+        .map_err(transaction_error)
+    }
+
+    fn begin_write(&self) -> Result<redb::WriteTransaction, StoreError> {
+        match &self.engine {
+            Some(Engine::Writable(database)) => database.begin_write().map_err(transaction_error),
+            Some(Engine::ReadOnly(_)) => Err(StoreError::ReadOnly),
+            None => Err(StoreError::Closed),
+        }
+    }
+
+    /// Takes the file away from an engine that panicked, which is never used or dropped again.
+    fn tear(&self) {
+        self.torn.store(true, Ordering::Relaxed);
+        self.backend.tear();
+    }
+
+    fn close(&mut self) -> Result<(), StoreError> {
+        let Some(engine) = self.engine.take() else {
+            return Ok(());
+        };
+        let writable = matches!(engine, Engine::Writable(_));
+        let closed = close_engine(engine);
+        if writable {
+            // Closing cuts the file to its data, and what was kept back beyond it is gone: a
+            // process that opens it on a full disk to revoke a key needs that as well.
+            self.backend.keep_reserve();
+        }
+        closed
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        if self.torn.load(Ordering::Relaxed) || self.process != std::process::id() {
+            std::mem::forget(self.engine.take());
+        } else {
+            // There is nobody left to tell.
+            let _ = self.close();
+        }
+    }
+}
+
+/// What a store has of its file.
+enum Handle {
+    Open(Arc<Live>),
+    /// It failed, or could not be opened again; the next call tries. After a panic of the engine
+    /// with its full check.
+    Lost {
+        check: bool,
+    },
+    /// It panicked, and the full check found what cannot be mended.
+    Damaged(String),
+    Closed,
 }
 
 /// One open file.
@@ -67,8 +144,10 @@ pub(crate) struct Disk {
     options: DiskOptions,
     id: FileId,
     process: u32,
-    handle: RwLock<Handle>,
-    writer: Mutex<()>,
+    /// Taken while the file is opened again, and while nobody may read it; else only looked at.
+    handle: Turn<Handle>,
+    /// Taken by who changes something.
+    writer: Turn<()>,
     /// Whether a sign of corruption made the engine check every page already.
     suspected: AtomicBool,
 }
@@ -201,6 +280,15 @@ enum Guarded<E> {
     Panicked(String),
 }
 
+impl<E: From<StoreError>> Guarded<E> {
+    fn into_error(self) -> E {
+        match self {
+            Guarded::Failed(error) => error,
+            Guarded::Panicked(text) => StoreError::Corrupted(text).into(),
+        }
+    }
+}
+
 fn engine(
     path: &Path,
     backend: &Backend,
@@ -230,10 +318,7 @@ fn engine(
     });
     opened.map_err(|failure| {
         backend.tear();
-        match failure {
-            Guarded::Failed(error) => error,
-            Guarded::Panicked(text) => StoreError::Corrupted(text),
-        }
+        failure.into_error()
     })
 }
 
@@ -254,12 +339,8 @@ impl Disk {
             options,
             id: opened.id,
             process: std::process::id(),
-            handle: RwLock::new(Handle {
-                engine: Some(engine),
-                backend,
-                why_not: None,
-            }),
-            writer: Mutex::new(()),
+            handle: Turn::new(Handle::Open(Arc::new(Live::new(engine, backend)))),
+            writer: Turn::new(()),
             suspected: AtomicBool::new(false),
         })
     }
@@ -272,7 +353,7 @@ impl Disk {
         fill: impl FnOnce(&New<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let (unfinished, new) = Unfinished::create(path, options.tolerance)?;
-        Self::fill(new, unfinished.path(), options, fill)?;
+        Self::fill(new, path, options, fill)?;
         Ok(unfinished.finish()?)
     }
 
@@ -298,7 +379,7 @@ impl Disk {
         let mut beside = path.as_os_str().to_owned();
         beside.push(".restored");
         let (unfinished, new) = Unfinished::create(Path::new(&beside), options.tolerance)?;
-        Self::fill(new, unfinished.path(), options, fill)?;
+        Self::fill(new, path, options, fill)?;
         std::fs::hard_link(path, &aside).map_err(io)?;
         let unfinished = unfinished.aimed_at(path);
         unfinished.finish_over()?;
@@ -346,71 +427,139 @@ impl Disk {
         }
     }
 
-    fn handle(&self) -> RwLockReadGuard<'_, Handle> {
-        self.handle.read().unwrap_or_else(PoisonError::into_inner)
+    /// Until when a call that begins now may wait to read.
+    fn until_read(&self) -> Instant {
+        deadline(self.options.deadlines.read)
     }
 
-    fn handle_alone(&self) -> RwLockWriteGuard<'_, Handle> {
-        self.handle.write().unwrap_or_else(PoisonError::into_inner)
+    /// Until when a call that begins now may wait to change something: for those before it in this
+    /// process and in others together.
+    fn until_write(&self) -> Instant {
+        deadline(self.options.deadlines.write)
     }
 
-    fn writing(&self) -> MutexGuard<'_, ()> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The open file. Where it was lost, it is opened again first; what keeps it from being opened
+    /// is answered, and the next call tries again.
+    fn live(&self, until: Instant) -> Result<Arc<Live>, StoreError> {
+        let open = |handle: &Handle| match handle {
+            Handle::Open(live) => Some(Ok(Arc::clone(live))),
+            Handle::Lost { .. } => None,
+            Handle::Damaged(text) => Some(Err(StoreError::Corrupted(text.clone()))),
+            Handle::Closed => Some(Err(StoreError::Closed)),
+        };
+        if let Some(answer) = self.handle.look(until, open).ok_or(StoreError::Busy)? {
+            return answer;
+        }
+        let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
+        if let Some(answer) = open(&handle) {
+            return answer;
+        }
+        let check = matches!(*handle, Handle::Lost { check: true });
+        match self.open_beside(&self.options, check) {
+            Ok(live) => {
+                let live = Arc::new(live);
+                *handle = Handle::Open(Arc::clone(&live));
+                Ok(live)
+            }
+            Err(StoreError::Corrupted(text)) if check => {
+                *handle = Handle::Damaged(text.clone());
+                Err(StoreError::Corrupted(text))
+            }
+            Err(error) => Err(error),
+        }
     }
 
-    /// Runs a read over one snapshot. Any thread may call it; it must not be nested.
+    /// Opens the same file once more.
+    fn open_beside(&self, options: &DiskOptions, check: bool) -> Result<Live, StoreError> {
+        let opened = file::open(&self.path, !options.read_only, options.tolerance)?;
+        if opened.id != self.id {
+            return Err(StoreError::Replaced(self.path.clone()));
+        }
+        let backend = new_backend(opened.file, options)?;
+        let engine = engine(&self.path, &backend, options, check && !options.read_only)?;
+        Ok(Live::new(engine, backend))
+    }
+
+    /// Gives up a handle that failed. Nothing happens where another thread did already, or where
+    /// the store was closed meanwhile.
+    fn lose(&self, live: &Arc<Live>, torn: bool) {
+        // A torn engine holds locks that nobody would release; and an exclusive one keeps the file
+        // from being opened again. What still reads through it gets an error.
+        if torn {
+            live.tear();
+        } else if self.options.exclusive {
+            live.backend.tear();
+        }
+        if let Some(mut handle) = self.handle.take(self.until_write())
+            && matches!(&*handle, Handle::Open(current) if Arc::ptr_eq(current, live))
+        {
+            *handle = Handle::Lost { check: torn };
+        }
+    }
+
+    /// Runs a read over one snapshot. Any thread may call it, any number at once, also one within
+    /// another: no lock is held while `f` runs.
     pub(crate) fn read<T, E: From<StoreError> + AsStoreError>(
         &self,
         f: impl FnOnce(&redb::ReadTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
         self.check_process()?;
-        let result = {
-            let handle = self.handle();
-            guarded(|| {
-                let begun = match handle.engine.as_ref() {
-                    Some(Engine::Writable(database)) => database.begin_read(),
-                    Some(Engine::ReadOnly(database)) => database.begin_read(),
-                    None => return Err(handle.why_closed().into()),
-                };
-                f(&begun.map_err(transaction_error)?)
-            })
-        };
-        result.map_err(|failure| self.after_failure(failure))
+        let until = self.until_read();
+        let live = self.live(until)?;
+        let result = guarded(|| {
+            let snapshot = waiting_until(until, || live.begin_read())?;
+            f(&snapshot)
+        });
+        result.map_err(|failure| self.after_failure(live, failure))
     }
 
-    /// Runs a write transaction and commits it, durably. Any thread may call it; it waits for the
-    /// one before.
+    /// Runs a write transaction and commits it, durably. Any thread may call it; it waits for those
+    /// before it in this process and in others, no longer than the one deadline. A change that adds
+    /// about so many bytes must leave the reserve for revocations whole.
     pub(crate) fn write<T, E: From<StoreError> + AsStoreError>(
         &self,
+        adds: Option<u64>,
         f: impl FnOnce(&redb::WriteTransaction) -> Result<T, E>,
     ) -> Result<T, WriteFailure<E>> {
-        self.check_process().map_err(E::from)?;
+        let before = |error: StoreError| WriteFailure::Before(E::from(error));
+        self.check_process().map_err(before)?;
         if self.options.read_only {
-            return Err(E::from(StoreError::ReadOnly).into());
+            return Err(before(StoreError::ReadOnly));
         }
-        let _writing = self.writing();
+        let until = self.until_write();
+        let turn = self.writer.take(until).ok_or(StoreError::Busy);
+        let turn = turn.map_err(before)?;
         if !self.id.stands_at(&self.path) {
-            return Err(E::from(StoreError::Replaced(self.path.clone())).into());
+            return Err(before(StoreError::Replaced(self.path.clone())));
         }
-        let mut committing = false;
-        let result = {
-            let handle = self.handle();
-            guarded(|| {
-                let Some(Engine::Writable(database)) = handle.engine.as_ref() else {
-                    return Err(handle.why_closed().into());
-                };
-                let transaction = database.begin_write().map_err(transaction_error)?;
-                let value = f(&transaction)?;
-                committing = true;
-                match transaction.commit() {
-                    Ok(()) => Ok(value),
-                    Err(redb::CommitError::Storage(e)) => Err(storage_error(e).into()),
-                    Err(e) => Err(StoreError::Internal(e.to_string()).into()),
-                }
-            })
-        };
+        let live = self.live(until).map_err(before)?;
+        if let Some(bytes) = adds {
+            live.backend.ensure_room(bytes).map_err(before)?;
+        }
+        let (mut committing, mut released) = (false, false);
+        let result = guarded(|| {
+            let transaction = waiting_until(until, || live.begin_write())?;
+            released = adds.is_none() && live.backend.release_reserve();
+            let value = f(&transaction)?;
+            committing = true;
+            // Its moment of waiting for readers has a deadline of its own: a commit that gives up
+            // leaves an outcome to be found out.
+            match transaction.commit() {
+                Ok(()) => Ok(value),
+                Err(redb::CommitError::Storage(e)) => Err(storage_error(e).into()),
+                Err(e) => Err(StoreError::Internal(e.to_string()).into()),
+            }
+        });
+        if released {
+            live.backend.keep_reserve();
+        }
+        drop(turn);
         result.map_err(|failure| {
-            let error: E = self.after_failure(failure);
+            if committing {
+                // Whatever it says: what it holds in memory may not be what the file holds.
+                self.lose(&live, matches!(failure, Guarded::Panicked(_)));
+            }
+            let error: E = self.after_failure(live, failure);
             match (committing, error.as_store_error()) {
                 (true, Some(_)) => WriteFailure::InCommit(error.into_store_error()),
                 _ => WriteFailure::Before(error),
@@ -418,13 +567,13 @@ impl Disk {
         })
     }
 
-    /// Makes sure that a change of about this many bytes leaves the reserve for revocations whole.
+    /// Makes sure that a change of about this many bytes would leave the reserve whole.
     pub(crate) fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
         self.check_process()?;
         if self.options.read_only {
             return Err(StoreError::ReadOnly);
         }
-        self.handle().backend.ensure_room(bytes)
+        self.live(self.until_write())?.backend.ensure_room(bytes)
     }
 
     /// Whether a path leads to the file that is open.
@@ -434,35 +583,36 @@ impl Disk {
 
     /// The length of the file in bytes.
     pub(crate) fn file_length(&self) -> Result<u64, StoreError> {
-        self.handle().backend.file_length()
+        self.live(self.until_read())?.backend.file_length()
     }
 
     /// Sees to the handle after a failure, and says what the caller is told.
-    fn after_failure<E: From<StoreError> + AsStoreError>(&self, failure: Guarded<E>) -> E {
+    fn after_failure<E: From<StoreError> + AsStoreError>(
+        &self,
+        live: Arc<Live>,
+        failure: Guarded<E>,
+    ) -> E {
         match failure {
             Guarded::Panicked(text) => {
-                self.open_again(true, true);
+                self.lose(&live, true);
                 E::from(StoreError::Corrupted(text))
             }
             Guarded::Failed(error) => {
                 match error.as_store_error() {
                     // After an I/O error the engine refuses even to read until it is opened anew.
-                    Some(StoreError::Io { .. } | StoreError::NoSpace) => {
-                        self.open_again(false, false);
-                    }
+                    Some(StoreError::Io { .. } | StoreError::NoSpace) => self.lose(&live, false),
                     // Once: after a first sign of corruption every page is checked, and the answer
                     // says what was found. What can be read goes on being read: no row is believed
                     // without its tag.
                     Some(StoreError::Corrupted(sign))
-                        if !self.suspected.swap(true, Ordering::Relaxed) =>
+                        if !self.options.read_only
+                            && !self.suspected.swap(true, Ordering::Relaxed) =>
                     {
-                        let sign = sign.clone();
-                        let found = match self.open_again(false, true) {
-                            None => "every page is as the engine wrote it".to_owned(),
-                            Some(finding) => {
-                                self.open_again(false, false);
-                                finding
-                            }
+                        drop(live);
+                        let found = match self.check_pages() {
+                            Ok(true) => "every page is as the engine wrote it".to_owned(),
+                            Ok(false) => "it found damage, and mended what it could".to_owned(),
+                            Err(error) => error.to_string(),
                         };
                         let told = format!("{sign} (checking every page: {found})");
                         return E::from(StoreError::Corrupted(told));
@@ -474,77 +624,59 @@ impl Disk {
         }
     }
 
-    /// Opens the file anew in place of a handle that failed. A torn one is never used again: its
-    /// file is taken away first, and the engine's own object is leaked, since dropping it can walk
-    /// the same damaged pages and abort the process. Answers why it could not be opened, if so.
-    fn open_again(&self, torn: bool, check: bool) -> Option<String> {
-        let mut handle = self.handle_alone();
-        let engine_before = handle.engine.take();
-        if torn {
-            handle.backend.tear();
-            std::mem::forget(engine_before);
-        } else if let Some(Err(error)) = engine_before.map(close_engine) {
-            handle.why_not = Some(error);
-        }
-        let opened = file::open(&self.path, !self.options.read_only, self.options.tolerance)
-            .and_then(|opened| {
-                if opened.id != self.id {
-                    return Err(StoreError::Replaced(self.path.clone()));
-                }
-                let backend = new_backend(opened.file, &self.options)?;
-                let engine = engine(
-                    &self.path,
-                    &backend,
-                    &self.options,
-                    check && !self.options.read_only,
-                )?;
-                Ok((engine, backend))
-            });
-        match opened {
-            Ok((engine, backend)) => {
-                *handle = Handle {
-                    engine: Some(engine),
-                    backend,
-                    why_not: None,
-                };
-            }
-            Err(error) => handle.why_not = Some(error.to_string()),
-        }
-        handle.why_not.clone()
-    }
-
-    /// Opens the file anew after a commit whose outcome is unknown.
-    pub(crate) fn open_anew(&self) {
-        self.open_again(false, false);
-    }
-
-    /// The engine's own check of every page. Stops other processes' changes meanwhile.
+    /// The engine's own check of every page. Stops other processes' changes meanwhile, and reads
+    /// only where the store is open for this process alone.
     pub(crate) fn check_pages(&self) -> Result<bool, StoreError> {
         self.check_process()?;
-        let mut handle = self.handle_alone();
-        let Some(Engine::Writable(database)) = handle.engine.as_mut() else {
-            return Err(if self.options.read_only {
-                StoreError::ReadOnly
-            } else {
-                handle.why_closed()
-            });
+        if self.options.read_only {
+            return Err(StoreError::ReadOnly);
+        }
+        if self.options.exclusive {
+            return self.alone(|live| check_every_page(&self.path, live));
+        }
+        // Through a handle of its own, so that what is open goes on reading.
+        self.live(self.until_read())?;
+        let mut beside = self.open_beside(&self.options, false)?;
+        let whole = check_every_page(&self.path, &mut beside)?;
+        beside.close()?;
+        Ok(whole)
+    }
+
+    /// Takes the open file away from everybody else in this process, and does something with it.
+    /// Reads that run are waited for; those that come wait as long as they may, then they are BUSY.
+    /// The file is lost where `f` loses it, and opened again before this returns where it can be.
+    fn alone<T>(
+        &self,
+        f: impl FnOnce(&mut Live) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let until = self.until_write();
+        let _turn = self.writer.take(until).ok_or(StoreError::Busy)?;
+        drop(self.live(until)?);
+        let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
+        let Handle::Open(mut live) = std::mem::replace(&mut *handle, Handle::Lost { check: false })
+        else {
+            return Err(StoreError::Busy);
         };
-        let checked = guarded(|| {
-            database
-                .check_integrity()
-                .map_err(|e| database_error(&self.path, e))
-        });
-        drop(handle);
-        checked.map_err(|failure| match failure {
-            Guarded::Panicked(text) => {
-                self.open_again(true, false);
-                StoreError::Corrupted(text)
-            }
-            Guarded::Failed(error) => {
-                self.open_again(true, false);
-                error
-            }
-        })
+        // Half as long as those who come meanwhile wait.
+        let until = deadline(self.options.deadlines.read / 2);
+        while Arc::get_mut(&mut live).is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let Some(alone) = Arc::get_mut(&mut live) else {
+            *handle = Handle::Open(live);
+            return Err(StoreError::Busy);
+        };
+        let done = f(alone);
+        if alone.engine.is_some() && done.is_ok() {
+            *handle = Handle::Open(live);
+            return done;
+        }
+        drop(live);
+        // Where it cannot be opened now, the next call tries again.
+        if let Ok(live) = self.open_beside(&self.options, false) {
+            *handle = Handle::Open(Arc::new(live));
+        }
+        done
     }
 
     /// Gives unused pages back to the file system. Refused while another process has the store
@@ -554,21 +686,14 @@ impl Disk {
         if self.options.read_only {
             return Err(StoreError::ReadOnly);
         }
-        let _writing = self.writing();
-        let mut handle = self.handle_alone();
-        let Some(engine_before) = handle.engine.take() else {
-            return Err(handle.why_closed());
-        };
-        close_engine(engine_before)
-            .map_err(|e| StoreError::io("closing before compacting", std::io::Error::other(e)))?;
-        let alone = DiskOptions {
+        let options = DiskOptions {
             exclusive: true,
             ..self.options.clone()
         };
-        let compacted = file::open(&self.path, true, self.options.tolerance).and_then(|opened| {
-            let backend = new_backend(opened.file, &self.options)?;
-            let Engine::Writable(mut database) = engine(&self.path, &backend, &alone, false)?
-            else {
+        self.alone(|live| {
+            live.close()?;
+            let mut alone = self.open_beside(&options, false)?;
+            let Some(Engine::Writable(database)) = &mut alone.engine else {
                 return Err(StoreError::ReadOnly);
             };
             let done = guarded(|| {
@@ -579,34 +704,34 @@ impl Disk {
                 Ok::<_, StoreError>(())
             });
             match done {
-                Ok(()) => database.close().map_err(|e| database_error(&self.path, e)),
+                Ok(()) => alone.close(),
                 Err(failure) => {
-                    backend.tear();
-                    std::mem::forget(database);
-                    Err(match failure {
-                        Guarded::Failed(error) => error,
-                        Guarded::Panicked(text) => StoreError::Corrupted(text),
-                    })
+                    alone.tear();
+                    Err(failure.into_error())
                 }
             }
-        });
-        drop(handle);
-        self.open_again(false, false);
-        compacted
+        })
     }
 
-    /// Closes the file. Everything after it answers CLOSED.
+    /// Closes the file; everything that begins after it answers CLOSED. A read that still runs is
+    /// waited for as long as a read waits; one that runs longer, as a backup does, comes to its
+    /// end, and the file is closed then.
+    ///
+    /// BUSY where a change or a compaction does not end in time.
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         self.check_process()?;
-        let _writing = self.writing();
-        let mut handle = self.handle_alone();
-        match handle.engine.take().map(close_engine) {
-            Some(Err(error)) => Err(StoreError::io(
-                "closing the store",
-                std::io::Error::other(error),
-            )),
-            _ => Ok(()),
+        let until = self.until_write();
+        let _turn = self.writer.take(until).ok_or(StoreError::Busy)?;
+        let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
+        let Handle::Open(mut live) = std::mem::replace(&mut *handle, Handle::Closed) else {
+            return Ok(());
+        };
+        drop(handle);
+        let until = self.until_read();
+        while Arc::get_mut(&mut live).is_none() && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(1));
         }
+        Arc::into_inner(live).map_or(Ok(()), |mut live| live.close())
     }
 }
 
@@ -617,41 +742,34 @@ fn new_backend(file: std::fs::File, options: &DiskOptions) -> Result<Backend, St
     Ok(backend)
 }
 
-fn close_engine(engine: Engine) -> Result<(), String> {
+fn close_engine(engine: Engine) -> Result<(), StoreError> {
     let closed = guarded(|| {
         match engine {
             Engine::Writable(database) => database.close(),
             Engine::ReadOnly(database) => database.close(),
         }
-        .map_err(|e| StoreError::Internal(e.to_string()))
+        .map_err(|e| StoreError::io("closing the store", std::io::Error::other(e.to_string())))
     });
-    closed.map_err(|failure| match failure {
-        Guarded::Failed(error) => error.to_string(),
-        Guarded::Panicked(text) => text,
+    closed.map_err(Guarded::into_error)
+}
+
+fn check_every_page(path: &Path, live: &mut Live) -> Result<bool, StoreError> {
+    let Some(Engine::Writable(database)) = &mut live.engine else {
+        return Err(StoreError::ReadOnly);
+    };
+    let checked = guarded(|| {
+        database
+            .check_integrity()
+            .map_err(|e| database_error(path, e))
+    });
+    checked.map_err(|failure| {
+        let panicked = matches!(failure, Guarded::Panicked(_));
+        let error = failure.into_error();
+        if panicked || matches!(error, StoreError::Corrupted(_)) {
+            live.tear();
+        }
+        error
     })
-}
-
-impl Handle {
-    fn why_closed(&self) -> StoreError {
-        match &self.why_not {
-            Some(why) => StoreError::Corrupted(format!("it could not be opened again: {why}")),
-            None => StoreError::Closed,
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        if std::process::id() == self.process {
-            return;
-        }
-        // In a forked child: closing would release the parent's locks and write its header.
-        let handle = self
-            .handle
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner);
-        std::mem::forget(handle.engine.take());
-    }
 }
 
 /// An error that may hold one of the store's.
