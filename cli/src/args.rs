@@ -55,12 +55,28 @@ pub(crate) struct Global {
     /// Admit the file's group: create the store with mode 0660, or accept one that has it
     #[arg(long, global = true, env = "KEYFOB_GROUP", value_parser = clap::builder::FalseyValueParser::new(), hide_env_values = true)]
     pub(crate) group: bool,
+    /// Refuse a store whose log ends before this: an older copy
+    #[arg(long, global = true, value_name = "SEQUENCE")]
+    pub(crate) least_sequence: Option<u64>,
     /// Put up with a store, or a folder, that others can read or write
     #[arg(long, global = true)]
     pub(crate) allow_insecure_permissions: bool,
     /// Put up with a network file system, where locks may not hold
     #[arg(long, global = true)]
     pub(crate) allow_network_file_system: bool,
+}
+
+impl Global {
+    /// The files with the store's peppers, the current one first.
+    pub(crate) fn peppers(&self) -> Vec<PathBuf> {
+        if !self.pepper_files.is_empty() {
+            return self.pepper_files.clone();
+        }
+        let named = std::env::var_os("KEYFOB_PEPPER_FILE").unwrap_or_default();
+        std::env::split_paths(&named)
+            .filter(|path| !path.as_os_str().is_empty())
+            .collect()
+    }
 }
 
 #[derive(Subcommand, Debug)]

@@ -6,11 +6,12 @@ use clap::Args;
 use keyfob::{KeyId, Restore};
 use serde_json::json;
 
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, missing_folder};
 use crate::interrupt::finishing;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::table::{self, Column};
+use crate::text::counted;
 use crate::view::KeyView;
 
 #[derive(Args, Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct BackupArgs {
 }
 
 pub(crate) fn backup(args: &BackupArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    if let Some(folder) = missing_folder(&args.file) {
+        let folder = folder.display();
+        return Err(Failure::usage(format!("there is no folder {folder}")));
+    }
     session.with_store(|store, session| {
         let progress = Progress::new(session.screen, "backing up");
         let backup =
@@ -71,6 +76,8 @@ pub(crate) struct RestoreArgs {
 pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let path = session.path()?;
     let options = session.options()?;
+    std::fs::metadata(&args.file)
+        .map_err(|error| Failure::io(format!("backup {}", args.file.display()), error))?;
     session.confirm(
         &format!("restore {} into {}", args.file.display(), path.display()),
         args.yes,
@@ -91,9 +98,9 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
         return Ok(Exit::Done);
     }
     session.screen.note(format!(
-        "brought in {} and {} projects; the store is at sequence {}",
+        "brought in {} and {}; the store is at sequence {}",
         crate::selection::counted(restored.keys),
-        restored.projects,
+        counted(restored.projects, "project"),
         restored.sequence
     ));
     if let Some(aside) = &restored.set_aside {

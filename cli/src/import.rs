@@ -13,6 +13,7 @@ use crate::create::expiry;
 use crate::error::{Exit, Failure};
 use crate::interrupt::{check, finishing};
 use crate::session::Session;
+use crate::text::counted;
 use crate::when::{When, parse};
 
 /// Longest part of a line that is kept: one byte more than any row can have, so that the library
@@ -142,9 +143,10 @@ pub(crate) fn run(args: ImportArgs, session: &mut Session<'_, '_>) -> Result<Exi
         }
         let Counts { imported, refused } = counts;
         session.screen.note(format!(
-            "imported {}; {refused} line{} refused",
-            crate::selection::counted(imported),
-            if refused == 1 { " was" } else { "s were" }
+            "imported {}; {} {} refused",
+            counted(imported, "key"),
+            counted(refused, "line"),
+            if refused == 1 { "was" } else { "were" }
         ));
         Ok(if refused == 0 { Exit::Done } else { Exit::No })
     })

@@ -210,7 +210,8 @@ fn details(kind: &EventKind) -> String {
             backup_sequence,
             keys,
         } => {
-            format!("  {keys} keys, backup at {backup_sequence}, store was at {sequence_before}")
+            let keys = crate::selection::counted(*keys);
+            format!("  {keys}, backup at {backup_sequence}, store was at {sequence_before}")
         }
         EventKind::KeyRestored { disabled: true } => "  disabled".to_owned(),
         _ => String::new(),

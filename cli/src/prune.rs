@@ -59,9 +59,10 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             }))?;
         }
         session.screen.note(format!(
-            "removed {}, {} projects and {events} events",
+            "removed {}, {} and {}",
             crate::selection::counted(pruned.keys),
-            pruned.projects
+            crate::text::counted(pruned.projects, "project"),
+            crate::text::counted(events, "event")
         ));
         Ok(Exit::Done)
     })

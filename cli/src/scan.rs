@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::error::{Exit, Failure};
 use crate::interrupt::{check, finishing};
 use crate::session::Session;
-use crate::text::harmless;
+use crate::text::{counted, harmless};
 
 #[derive(Args, Debug)]
 pub(crate) struct ScanArgs {
@@ -63,7 +63,10 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
             working += scanned.working;
         }
         session.screen.note(format!(
-            "{files} files, {bytes} bytes: {findings} tokens, {working} of them work{}",
+            "{}, {}: {}, {working} of them work{}",
+            counted(files, "file"),
+            counted(bytes, "byte"),
+            counted(findings, "token"),
             if skipped > 0 {
                 format!("; {skipped} could not be read")
             } else {

@@ -134,5 +134,5 @@ impl SelectionArgs {
 
 /// `1 key`, `3 keys`.
 pub(crate) fn counted(count: u64) -> String {
-    format!("{count} key{}", if count == 1 { "" } else { "s" })
+    crate::text::counted(count, "key")
 }
