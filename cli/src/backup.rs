@@ -64,8 +64,9 @@ pub(crate) struct RestoreArgs {
     /// A key to bring back although it was pruned since; repeat it for more
     #[arg(long = "key", value_name = "ID", value_parser = key_id)]
     keys: Vec<KeyId>,
-    /// Accept, into a store with a pepper, a backup from before it had one: nothing but its origin
-    /// says that nobody altered it
+    /// Accept, into a store with a pepper, a backup from before it had one
+    ///
+    /// Nothing but its origin says that nobody altered it.
     #[arg(long)]
     trust_backup: bool,
     /// Go on without asking
@@ -86,7 +87,9 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
     restore.disable_all = args.disable_all;
     restore.named.clone_from(&args.keys);
     restore.trust_unkeyed = args.trust_backup;
+    let progress = Progress::endless(session.screen, "restoring");
     let restored = finishing(|| options.restore(&path, &args.file, &restore))?;
+    drop(progress);
     if session.screen.json {
         session.screen.document(&json!({
             "keys": restored.keys,
@@ -137,7 +140,9 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
 
 pub(crate) fn compact(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.with_store(|store, session| {
+        let progress = Progress::endless(session.screen, "compacting");
         let compacted = finishing(|| store.compact())?;
+        drop(progress);
         if session.screen.json {
             session.screen.document(&json!({
                 "bytes_before": compacted.bytes_before,

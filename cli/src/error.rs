@@ -128,11 +128,10 @@ impl Failure {
     fn message(&self) -> String {
         match self {
             Failure::Keyfob(error) => error.to_string(),
-            Failure::Told { text, .. } => text.clone(),
             Failure::Denied(denied) => denied.to_string(),
             Failure::NoCredentials => "the Authorization value holds no bearer token".to_owned(),
             Failure::Clap(error) => error.to_string(),
-            Failure::Usage(text) => text.clone(),
+            Failure::Told { text, .. } | Failure::Usage(text) => text.clone(),
             Failure::TokenInArgument => "an argument looks like a token, and other users of this \
                 machine can see arguments; give tokens on standard input or in KEYFOB_TOKEN, name \
                 keys by their id, and rotate or revoke this one if it is real"

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::interrupt::finishing;
+use crate::progress::Progress;
 use crate::session::Session;
 use crate::when::{When, parse_time};
 
@@ -31,6 +32,7 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
         let mut prune = Prune::default();
         prune.revoked_before = args.revoked_before.and_then(When::ago);
         prune.expired_before = args.expired_before.and_then(When::ago);
+        let progress = Progress::endless(session.screen, "pruning");
         let pruned = if prune == Prune::default() {
             keyfob::Pruned::default()
         } else {
@@ -50,6 +52,7 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             Some(through) => finishing(|| store.prune_log(through))?,
             None => 0,
         };
+        drop(progress);
         if session.screen.json {
             session.screen.document(&json!({
                 "keys": pruned.keys,

@@ -80,6 +80,7 @@ pub(crate) fn run(args: RotateArgs, session: &mut Session<'_, '_>) -> Result<Exi
             &rotated.key,
             rotated.token.as_ref(),
             rotated.replayed,
+            Some(rotated.grace_cut),
         )
     })
 }

@@ -183,6 +183,6 @@ mod tests {
         assert_eq!(who(known("ana"), told(), 7), "ana");
         assert_eq!(who(None, told(), 7), "other");
         assert_eq!(who(known("a\nb"), told(), 7), "other");
-        assert_eq!(who(None, ["".to_owned(), "x".repeat(201)], 7), "uid 7");
+        assert_eq!(who(None, [String::new(), "x".repeat(201)], 7), "uid 7");
     }
 }

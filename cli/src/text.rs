@@ -4,6 +4,8 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Whether a character changes how others are shown, or is not seen at all.
 fn is_harmful(c: char) -> bool {
     c.is_control()
@@ -38,6 +40,11 @@ pub(crate) fn harmless_lines(text: &str) -> String {
 /// `1 key`, `3 keys`.
 pub(crate) fn counted(count: u64, unit: &str) -> String {
     format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The text with blanks up to a width, as a terminal shows it.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
 }
 
 /// A path as a word that a shell reads as it is.

@@ -335,7 +335,49 @@ fn the_log_is_read_by_key_project_place_and_time() {
     assert_eq!(count(&["--project", "shop"]), 3);
     assert_eq!(count(&["--limit", "2"]), 2);
     assert_eq!(count(&["--from", "1h"]), 5);
+    let last = |args: &[&str]| {
+        let events = sandbox.json(["log", "--last"].iter().chain(args));
+        let numbers = events
+            .iter()
+            .map(|event| event["sequence"].as_u64().unwrap());
+        numbers.collect::<Vec<_>>()
+    };
+    assert_eq!(last(&["2"]), [4, 5]);
+    assert_eq!(last(&["0"]), [0; 0]);
+    assert_eq!(last(&["99"]), [1, 2, 3, 4, 5]);
+    assert_eq!(last(&["2", "--project", "shop"]), [3, 5]);
+    assert_eq!(last(&["1", "--key", &id]), [5]);
+    assert_eq!(last(&["2", "--until", "1h"]), [0; 0]);
+    assert_eq!(
+        sandbox.run(["log", "--last", "1", "--limit", "1"]).status,
+        2
+    );
     assert_eq!(count(&["--until", "1h"]), 0);
     assert!(sandbox.ok(["log"]).contains("unspecified: why"));
     assert!(sandbox.ok(["log", "--verify"]).contains("from 1 to 5"));
+}
+
+#[test]
+fn the_lines_of_the_log_stand_below_each_other() {
+    let sandbox = Sandbox::new();
+    sandbox.ok([
+        "project",
+        "create",
+        "p",
+        "--actor",
+        "somebody with a longer name",
+    ]);
+    let (id, _) = sandbox.create(["a"]);
+    sandbox.ok(["rotate", &id, "--actor", "b"]);
+    let log = sandbox.ok(["log"]);
+    let place = |line: usize, what: &str| {
+        let line = log.lines().nth(line).unwrap();
+        line.find(what)
+            .unwrap_or_else(|| panic!("{what:?} is not in {line:?}"))
+    };
+    assert_eq!(place(0, "store_created"), place(1, "project_created"));
+    assert_eq!(place(1, "project_created"), place(3, "key_rotated"));
+    assert_eq!(place(2, &id), place(3, &id));
+    assert_eq!(place(2, "\"a\""), place(3, "old secret"));
+    assert!(log.lines().all(|line| !line.ends_with(' ')), "{log:?}");
 }
