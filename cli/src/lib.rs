@@ -137,7 +137,7 @@ fn run_command(command: Command, session: &mut Session<'_, '_>) -> Result<Exit, 
         Command::Pepper(args) => pepper::run(&args, session),
         Command::Policy(args) => policy::run(&args, session),
         Command::Scan(args) => scan::run(&args, session),
-        Command::Completions(args) => Ok(completions::run(&args, session)),
+        Command::Completions(args) => completions::run(&args, session),
         Command::Man(args) => man::run(&args, session),
     }
 }
