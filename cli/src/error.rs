@@ -77,6 +77,15 @@ impl Failure {
         }
     }
 
+    /// A panic that nobody caught.
+    pub(crate) fn panicked(what: String) -> Self {
+        let error = StoreError::Internal(what);
+        Failure::Told {
+            text: internal(&error),
+            error: error.into(),
+        }
+    }
+
     /// The number of the one table, where it has one.
     fn code(&self) -> Option<Code> {
         Some(match self {
@@ -182,6 +191,14 @@ impl Failure {
     }
 }
 
+/// A fault of our own, and what to do after it.
+fn internal(error: &StoreError) -> String {
+    format!(
+        "{error}\nthe store is as the last finished change left it; `keyfob check` says whether it \
+         is whole"
+    )
+}
+
 /// The folder of a file, where it is not there.
 pub(crate) fn missing_folder(path: &Path) -> Option<PathBuf> {
     let folder = path.parent()?;
@@ -262,10 +279,7 @@ fn words(error: &Error, global: &Global) -> Option<String> {
         StoreError::NetworkFileSystem(_) => {
             format!("{error}\n--allow-network-file-system puts up with it")
         }
-        StoreError::Internal(_) => format!(
-            "{error}\nthe store is as the last finished change left it; `keyfob check` says \
-             whether it is whole"
-        ),
+        StoreError::Internal(_) => internal(error),
         _ => return None,
     })
 }

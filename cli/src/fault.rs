@@ -6,8 +6,6 @@ use std::cell::{Cell, RefCell};
 use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
-use keyfob::StoreError;
-
 use crate::error::Failure;
 
 thread_local! {
@@ -46,7 +44,7 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, 
             .take()
             .unwrap_or_else(|| "an unknown place".to_owned());
         let said = said(&*payload);
-        Err(StoreError::Internal(format!("{said}, at {place}")).into())
+        Err(Failure::panicked(format!("{said}, at {place}")))
     })
 }
 
@@ -61,20 +59,20 @@ fn said(payload: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use keyfob::{Code, Error};
 
     #[test]
     fn a_panic_that_nobody_caught_is_internal_and_says_where_it_was() {
         let failure = caught::<()>(|| panic!("planted")).unwrap_err();
-        let Failure::Keyfob(Error::Store(error)) = failure else {
-            panic!("{failure:?}");
-        };
-        assert_eq!(error.code(), Code::INTERNAL);
-        let text = error.to_string();
+        let json = failure.json();
         assert!(
-            text.contains("planted, at ") && text.contains("fault.rs"),
-            "{text}"
+            json.contains("\"code\":900,\"name\":\"INTERNAL\""),
+            "{json}"
         );
+        assert_eq!(failure.status(), 3);
+        let text = failure.human(false);
+        for part in ["planted, at ", "fault.rs", "report it", "keyfob check"] {
+            assert!(text.contains(part), "{part}: {text}");
+        }
     }
 
     #[test]
