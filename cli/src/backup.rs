@@ -6,11 +6,12 @@ use clap::Args;
 use keyfob::{KeyId, KeyInfo, Restore};
 use serde_json::json;
 
-use crate::error::{Exit, Failure};
+use crate::error::{Exit, Failure, missing_folder};
 use crate::interrupt::breaking_off;
 use crate::progress::Progress;
 use crate::session::Session;
 use crate::table::{self, Column};
+use crate::text::counted;
 use crate::view::KeyView;
 
 #[derive(Args, Debug)]
@@ -20,6 +21,10 @@ pub(crate) struct BackupArgs {
 }
 
 pub(crate) fn backup(args: &BackupArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
+    if let Some(folder) = missing_folder(&args.file) {
+        let folder = folder.display();
+        return Err(Failure::usage(format!("there is no folder {folder}")));
+    }
     session.with_store(|store, session| {
         let progress = Progress::new(session.screen, "backing up");
         let backup = breaking_off("no backup was written", || {
@@ -61,8 +66,9 @@ pub(crate) struct RestoreArgs {
     /// A key to bring back although it was pruned since; repeat it for more
     #[arg(long = "key", value_name = "ID", value_parser = key_id)]
     keys: Vec<KeyId>,
-    /// Accept, into a store with a pepper, a backup from before it had one: nothing but its origin
-    /// says that nobody altered it
+    /// Accept, into a store with a pepper, a backup from before it had one
+    ///
+    /// Nothing but its origin says that nobody altered it.
     #[arg(long)]
     trust_backup: bool,
     /// Take the place of a file that does not begin as a store does; it is kept beside
@@ -76,6 +82,8 @@ pub(crate) struct RestoreArgs {
 pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     let path = session.path()?;
     let options = session.options()?;
+    std::fs::metadata(&args.file)
+        .map_err(|error| Failure::io(format!("backup {}", args.file.display()), error))?;
     session.confirm(
         &format!("restore {} into {}", args.file.display(), path.display()),
         args.yes,
@@ -107,9 +115,9 @@ pub(crate) fn restore(args: &RestoreArgs, session: &mut Session<'_, '_>) -> Resu
         return Ok(Exit::Done);
     }
     session.screen.note(format!(
-        "brought in {} and {} projects; the store is at sequence {}",
+        "brought in {} and {}; the store is at sequence {}",
         crate::selection::counted(restored.keys),
-        restored.projects,
+        counted(restored.projects, "project"),
         restored.sequence
     ));
     if let Some(aside) = &restored.set_aside {
@@ -172,8 +180,10 @@ fn keys(session: &mut Session<'_, '_>, what: &str, keys: &[KeyInfo]) {
 
 pub(crate) fn compact(session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     session.with_store(|store, session| {
+        let progress = Progress::endless(session.screen, "compacting");
         // Ctrl-C ends it at once: the engine keeps the file whole at every moment of it.
         let compacted = store.compact()?;
+        drop(progress);
         if session.screen.json {
             session.screen.document(&json!({
                 "bytes_before": compacted.bytes_before,

@@ -1,14 +1,14 @@
 //! `keyfob check`.
 
 use clap::Args;
-use keyfob::{CheckOnOpen, Error, StoreError};
+use keyfob::{CheckOnOpen, Error, IntegrityReport, Store, StoreError};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::interrupt::breaking_off;
 use crate::progress::Progress;
 use crate::session::Session;
-use crate::text::harmless;
+use crate::text::{counted, harmless, shell_word};
 
 /// A sequence and the hash that the log had there.
 #[derive(Clone, Debug)]
@@ -45,39 +45,79 @@ pub(crate) fn run(args: &CheckArgs, session: &mut Session<'_, '_>) -> Result<Exi
     let store = match opened {
         Ok(store) => store,
         // Too damaged to open is damage too.
-        Err(error @ Error::Store(StoreError::Corrupted(_) | StoreError::Truncated(_))) => {
-            return report(session, &[error.to_string()], None);
-        }
-        Err(error) => return Err(error.into()),
+        Err(error) => return report(session, &[damage(error)?], None),
     };
     session
         .screen
         .note("checking; changes by other processes wait meanwhile");
     let progress = Progress::new(session.screen, "checking");
     let found = breaking_off("the store was not checked to its end", || {
-        store.check_integrity(&mut |done, all| progress.go_on(done, all))
+        Ok(store.check_integrity(&mut |done, all| progress.go_on(done, all)))
     })?;
     drop(progress);
-    let mut damage = found.damage.clone();
-    if let Some(expected) = &args.expect
-        && damage.is_empty()
-        && !store.check_expected(expected.sequence, &expected.hash)?
-    {
-        damage.push(format!(
-            "the log has another event at {}, or none: this is not the store that the hash was \
-             noted from, or its log was rewritten",
-            expected.sequence
-        ));
-    }
-    let exit = report(session, &damage, Some(&found));
+    let exit = match found {
+        Ok(found) if found.is_whole() => whole(args, &store, session, &found),
+        Ok(found) => report(session, &found.damage, Some(&found)),
+        Err(error) => report(session, &[damage(error)?], None),
+    };
     store.close()?;
     exit
+}
+
+/// What an error says of the file, where it says that this is no whole store; every other says that
+/// the store could not be looked at.
+fn damage(error: Error) -> Result<String, Failure> {
+    match error {
+        // Its own advice is to run this.
+        Error::Store(StoreError::Corrupted(what)) => Ok(what),
+        Error::Store(
+            error @ (StoreError::Truncated(_)
+            | StoreError::EmptyFile(_)
+            | StoreError::NotAStore { .. }),
+        ) => Ok(error.to_string()),
+        error => Err(error.into()),
+    }
+}
+
+/// A store without damage; left is whether it is the one that was expected.
+fn whole(
+    args: &CheckArgs,
+    store: &Store,
+    session: &mut Session<'_, '_>,
+    found: &IntegrityReport,
+) -> Result<Exit, Failure> {
+    let Some(expected) = &args.expect else {
+        return report(session, &[], Some(found));
+    };
+    let sequence = expected.sequence;
+    match store.check_expected(sequence, &expected.hash) {
+        Ok(true) => report(session, &[], Some(found)),
+        Ok(false) if sequence > found.sequence => {
+            let what = format!(
+                "the log ends at {}, before {sequence}: an older copy was put in its place, or this \
+                 is another store",
+                found.sequence
+            );
+            report(session, &[what], Some(found))
+        }
+        Ok(false) => {
+            let what = format!(
+                "the log has another event at {sequence}: it was rewritten, or this is another store"
+            );
+            report(session, &[what], Some(found))
+        }
+        Err(Error::Store(StoreError::Gone { first })) => Err(Failure::usage(format!(
+            "the log was pruned and begins at {first}, so that nothing can be said of {sequence}; \
+             note a newer one"
+        ))),
+        Err(error) => Err(error.into()),
+    }
 }
 
 fn report(
     session: &mut Session<'_, '_>,
     damage: &[String],
-    found: Option<&keyfob::IntegrityReport>,
+    found: Option<&IntegrityReport>,
 ) -> Result<Exit, Failure> {
     let whole = damage.is_empty();
     if session.screen.json {
@@ -92,8 +132,10 @@ fn report(
         }))?;
     } else if let (true, Some(found)) = (whole, found) {
         session.screen.line(format!(
-            "whole: {} keys, {} projects, {} events",
-            found.keys, found.projects, found.events
+            "whole: {}, {}, {}",
+            counted(found.keys, "key"),
+            counted(found.projects, "project"),
+            counted(found.events, "event")
         ));
         session.screen.line(format!(
             "note elsewhere, for --expect: {}:{}",
@@ -104,9 +146,17 @@ fn report(
         for line in damage {
             session.screen.line(format!("damaged: {}", harmless(line)));
         }
-        session
-            .screen
-            .note("restore a backup with `keyfob restore`; keep this file until then");
+        let store = shell_word(&session.path()?);
+        session.screen.note(if found.is_some_and(IntegrityReport::is_whole) {
+            format!(
+                "the rows fit each other, so look for who could write {store}, and compare it with a \
+                 backup of your own: `keyfob --store BACKUP log`"
+            )
+        } else {
+            format!(
+                "keep a copy of {store}, then restore a backup: keyfob --store {store} restore BACKUP"
+            )
+        });
     }
     Ok(if whole { Exit::Done } else { Exit::No })
 }

@@ -115,7 +115,7 @@ pub(crate) fn run(args: CreateArgs, session: &mut Session<'_, '_>) -> Result<Exi
                 .screen
                 .note(format!("created key {}, {}, {expiry}", key.id, key.hint));
         }
-        hand_over(session, key, created.token.as_ref(), created.replayed)
+        hand_over(session, key, created.token.as_ref(), created.replayed, None)
     })
 }
 
@@ -125,12 +125,14 @@ pub(crate) fn hand_over(
     key: &KeyInfo,
     token: Option<&Token>,
     replayed: bool,
+    grace_cut: Option<bool>,
 ) -> Result<Exit, Failure> {
     if session.screen.json {
         session.screen.document(&IssuedView {
             key: key.into(),
             token: token.map(Token::expose),
             replayed,
+            grace_cut,
         })?;
         session.screen.deliver()?;
     } else if let Some(token) = token {

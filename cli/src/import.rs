@@ -1,7 +1,7 @@
 //! `keyfob import`: keys that another system issued, line by line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Seek};
 use std::path::PathBuf;
 
 use clap::Args;
@@ -9,10 +9,13 @@ use keyfob::{Environment, ForeignFormat, ImportDefaults, KeyId, ScopeSet, Store,
 use serde_json::json;
 use zeroize::Zeroizing;
 
+use crate::args::one_of;
 use crate::create::expiry;
 use crate::error::{Exit, Failure};
 use crate::interrupt::{check, finishing};
+use crate::progress::Progress;
 use crate::session::Session;
+use crate::text::counted;
 use crate::when::{When, parse};
 
 /// Longest part of a line that is kept: one byte more than any row can have, so that the library
@@ -21,21 +24,10 @@ const LINE_BYTES: usize = 8 * limits::RECORD_BYTES + 1;
 /// Lines in one transaction.
 const BATCH: usize = limits::BATCH;
 
-fn format(text: &str) -> Result<ForeignFormat, String> {
-    text.parse().map_err(|_| {
-        let names: Vec<_> = ForeignFormat::ALL
-            .iter()
-            .map(|format| format.name())
-            .collect();
-        format!("use one of {}", names.join(", "))
-    })
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct ImportArgs {
-    /// What a line is: `raw`, `sha256-hex`, `sha256-base64`, `drf-api-key`, `knox`,
-    /// `prefixed-api-key`, `sanctum` or `unkey`
-    #[arg(long, value_parser = format)]
+    /// What a line is
+    #[arg(long, value_parser = one_of(&ForeignFormat::ALL, |format| format.name()))]
     format: ForeignFormat,
     /// The file with a key on each line; - is standard input
     file: PathBuf,
@@ -115,7 +107,16 @@ pub(crate) fn run(args: ImportArgs, session: &mut Session<'_, '_>) -> Result<Exi
     } else {
         Some(BufReader::new(File::open(&args.file).map_err(failed)?))
     };
+    // What is no regular file has no length to go by.
+    let length = match &file {
+        Some(file) => file.get_ref().metadata().map_err(failed)?.len(),
+        None => 0,
+    };
     session.with_store(|store, session| {
+        let progress = match length {
+            0 => Progress::endless(session.screen, "importing"),
+            _ => Progress::new(session.screen, "importing"),
+        };
         let mut counts = Counts::default();
         let mut number = 0;
         let mut ended = false;
@@ -138,20 +139,32 @@ pub(crate) fn run(args: ImportArgs, session: &mut Session<'_, '_>) -> Result<Exi
                     Some(line) => batch.push(line),
                 }
             }
-            import(session, store, args.format, &batch, &defaults, &mut counts)?;
+            import(
+                (session, &progress),
+                store,
+                args.format,
+                &batch,
+                &defaults,
+                &mut counts,
+            )?;
+            if let Some(Ok(position)) = file.as_mut().map(Seek::stream_position) {
+                progress.update(position, length);
+            }
         }
+        drop(progress);
         let Counts { imported, refused } = counts;
         session.screen.note(format!(
-            "imported {}; {refused} line{} refused",
-            crate::selection::counted(imported),
-            if refused == 1 { " was" } else { "s were" }
+            "imported {}; {} {} refused",
+            counted(imported, "key"),
+            counted(refused, "line"),
+            if refused == 1 { "was" } else { "were" }
         ));
         Ok(if refused == 0 { Exit::Done } else { Exit::No })
     })
 }
 
 fn import(
-    session: &mut Session<'_, '_>,
+    (session, progress): (&mut Session<'_, '_>, &Progress),
     store: &Store,
     format: ForeignFormat,
     batch: &[Line],
@@ -171,7 +184,7 @@ fn import(
             // The import stopped before this line.
             None => break,
         };
-        tell(session, line.number, result, counts)?;
+        progress.aside(|| tell(session, line.number, result, counts))?;
     }
     imported.stopped.map_or(Ok(()), |error| Err(error.into()))
 }

@@ -13,6 +13,7 @@ mod completions;
 mod create;
 mod enable;
 mod error;
+mod fault;
 mod import;
 mod info;
 mod init;
@@ -76,7 +77,7 @@ where
     let mut screen = Screen::new(&mut stdin, &mut stdout, &mut stderr);
     // Before anything is parsed, so that errors of usage are shown as was asked for too.
     screen.json = args.iter().skip(1).any(|arg| arg == "--json");
-    let result = dispatch(args, &mut screen);
+    let result = fault::caught(|| dispatch(args, &mut screen));
     let written = screen.finish();
     match result.and_then(|exit| written.map(|()| exit)) {
         Ok(exit) => exit.status(),
@@ -107,32 +108,36 @@ fn dispatch(args: Vec<OsString>, screen: &mut Screen<'_>) -> Result<Exit, Failur
     let Cli { global, command } = cli;
     screen.json = global.json;
     let mut session = Session { global, screen };
+    run_command(command, &mut session).map_err(|failure| failure.in_words(&session.global))
+}
+
+fn run_command(command: Command, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
     match command {
-        Command::Init(args) => init::run(&args, &mut session),
-        Command::Create(args) => create::run(args, &mut session),
-        Command::List(args) => list::run(args, &mut session),
-        Command::Show(args) => show::run(&args, &mut session),
-        Command::Update(args) => update::run(args, &mut session),
-        Command::Enable(args) => enable::run(&args, true, &mut session),
-        Command::Disable(args) => enable::run(&args, false, &mut session),
-        Command::Revoke(args) => revoke::run(args, &mut session),
-        Command::Rotate(args) => rotate::run(args, &mut session),
-        Command::Verify(args) => verify::verify(&args, &mut session),
-        Command::Explain(args) => verify::explain(&args, &mut session),
-        Command::Project(args) => project::run(args, &mut session),
-        Command::Log(args) => log::run(&args, &mut session),
-        Command::Import(args) => import::run(args, &mut session),
-        Command::Backup(args) => backup::backup(&args, &mut session),
-        Command::Restore(args) => backup::restore(&args, &mut session),
-        Command::Check(args) => check::run(&args, &mut session),
-        Command::Prune(args) => prune::run(&args, &mut session),
-        Command::Compact => backup::compact(&mut session),
-        Command::Info => info::run(&mut session),
-        Command::Clock(args) => clock::run(&args, &mut session),
-        Command::Pepper(args) => pepper::run(&args, &mut session),
-        Command::Policy(args) => policy::run(&args, &mut session),
-        Command::Scan(args) => scan::run(&args, &mut session),
-        Command::Completions(args) => Ok(completions::run(&args, &mut session)),
-        Command::Man(args) => man::run(&args, &mut session),
+        Command::Init(args) => init::run(&args, session),
+        Command::Create(args) => create::run(args, session),
+        Command::List(args) => list::run(args, session),
+        Command::Show(args) => show::run(&args, session),
+        Command::Update(args) => update::run(args, session),
+        Command::Enable(args) => enable::run(&args, true, session),
+        Command::Disable(args) => enable::run(&args, false, session),
+        Command::Revoke(args) => revoke::run(args, session),
+        Command::Rotate(args) => rotate::run(args, session),
+        Command::Verify(args) => verify::verify(&args, session),
+        Command::Explain(args) => verify::explain(&args, session),
+        Command::Project(args) => project::run(args, session),
+        Command::Log(args) => log::run(&args, session),
+        Command::Import(args) => import::run(args, session),
+        Command::Backup(args) => backup::backup(&args, session),
+        Command::Restore(args) => backup::restore(&args, session),
+        Command::Check(args) => check::run(&args, session),
+        Command::Prune(args) => prune::run(&args, session),
+        Command::Compact => backup::compact(session),
+        Command::Info => info::run(session),
+        Command::Clock(args) => clock::run(&args, session),
+        Command::Pepper(args) => pepper::run(&args, session),
+        Command::Policy(args) => policy::run(&args, session),
+        Command::Scan(args) => scan::run(&args, session),
+        Command::Completions(args) => completions::run(&args, session),
+        Command::Man(args) => man::run(&args, session),
     }
 }

@@ -21,10 +21,7 @@ enum OrderArg {
 
 #[derive(Args, Debug)]
 pub(crate) struct ListArgs {
-    #[command(flatten)]
-    filter: FilterArgs,
-    /// The order; `created` is by creation in this store, so that imported keys stand where they
-    /// were imported
+    /// The order; imported keys stand where they were imported
     #[arg(long, value_enum, default_value_t)]
     order: OrderArg,
     /// The last first
@@ -42,6 +39,9 @@ pub(crate) struct ListArgs {
     /// Instead: the keys that were used the longest ago, those never used first
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["order", "reverse", "limit", "cursor", "all"])]
     least_used: Option<usize>,
+    // Last, since its heading goes on to what follows.
+    #[command(flatten)]
+    filter: FilterArgs,
 }
 
 pub(crate) fn run(args: ListArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {
@@ -111,7 +111,7 @@ fn all(
 }
 
 fn print(session: &mut Session<'_, '_>, keys: &[KeyInfo]) -> Result<(), Failure> {
-    use Column::{Breaks, Whole};
+    use Column::{Breaks, Whole, Words};
     if session.screen.json {
         return keys
             .iter()
@@ -126,9 +126,9 @@ fn print(session: &mut Session<'_, '_>, keys: &[KeyInfo]) -> Result<(), Failure>
         Whole("HINT"),
         Breaks("PROJECT"),
         Breaks("SCOPES"),
-        Whole("CREATED"),
-        Whole("LAST USED"),
-        Whole("EXPIRES"),
+        Words("CREATED"),
+        Words("LAST USED"),
+        Words("EXPIRES"),
         Whole("STATE"),
     ];
     let rows = keys.iter().map(|key| {

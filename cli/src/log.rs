@@ -1,6 +1,6 @@
 //! `keyfob log`: who did what to which key, and when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
 use clap::Args;
@@ -9,14 +9,17 @@ use keyfob::{
     ProjectId, ScopeSet, Store, Subject, Timestamp,
 };
 use serde_json::json;
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::error::{Exit, Failure};
 use crate::session::Session;
 use crate::show::{joined, moment};
-use crate::text::harmless;
+use crate::text::{harmless, padded};
 use crate::view::EventView;
 use crate::when::{When, length, parse_time, shown};
 
+/// Characters of a key's id, the most common subject.
+const ID_CHARS: usize = 22;
 /// Events that are read at once.
 const BATCH: usize = 1_000;
 /// How often --follow looks, in steps that notice Ctrl-C.
@@ -26,29 +29,31 @@ const STEPS: u32 = 5;
 #[derive(Args, Debug)]
 pub(crate) struct LogArgs {
     /// Only what came after this sequence number
-    #[arg(long, value_name = "SEQUENCE")]
+    #[arg(long, value_name = "SEQUENCE", help_heading = "Filter")]
     after: Option<u64>,
     /// Only what happened to this key
-    #[arg(long)]
+    #[arg(long, help_heading = "Filter")]
     key: Option<String>,
-    /// Only what happened to this project, and to its keys: its name, or the id of one that was
-    /// deleted
-    #[arg(long)]
+    /// Only what happened to this project, and to its keys: its name, or a deleted one's id
+    #[arg(long, help_heading = "Filter")]
     project: Option<String>,
     /// Only what happened then or later; a duration counts back from now
-    #[arg(long, value_name = "WHEN", value_parser = parse_time)]
+    #[arg(long, value_name = "WHEN", value_parser = parse_time, help_heading = "Filter")]
     from: Option<When>,
     /// Only what happened before then; a duration counts back from now
-    #[arg(long, value_name = "WHEN", value_parser = parse_time)]
+    #[arg(long, value_name = "WHEN", value_parser = parse_time, help_heading = "Filter")]
     until: Option<When>,
-    /// At most so many events
+    /// At most so many events, the first of those that are meant
     #[arg(long, value_name = "NUMBER")]
     limit: Option<usize>,
+    /// At most so many events, the last of those that are meant
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["after", "limit"])]
+    last: Option<usize>,
     /// Go on printing what happens, until Ctrl-C
     #[arg(long, conflicts_with = "limit")]
     follow: bool,
     /// Instead: check that every event follows from the one before
-    #[arg(long, conflicts_with_all = ["after", "key", "project", "from", "until", "limit", "follow"])]
+    #[arg(long, conflicts_with_all = ["after", "key", "project", "from", "until", "limit", "last", "follow"])]
     verify: bool,
 }
 
@@ -79,21 +84,34 @@ fn print_all(
     session: &mut Session<'_, '_>,
 ) -> Result<Exit, Failure> {
     let mut left = args.limit.unwrap_or(usize::MAX);
+    let mut first = true;
     let mut names = Names::default();
+    let mut widths = Widths::default();
     loop {
         crate::interrupt::check()?;
-        let events = store.log(&query, left.min(BATCH))?;
+        let most = left.min(BATCH);
+        let head = store.info()?.sequence;
+        let (events, at_end) = match args.last {
+            Some(last) if first => (last_events(store, &query, last)?, true),
+            _ => {
+                let events = store.log(&query, most)?;
+                let at_end = events.len() < most;
+                (events, at_end)
+            }
+        };
+        first = false;
+        widths.fit(&events);
         for event in &events {
-            print(session, store, &mut names, event)?;
+            print(session, store, &mut names, &widths, event)?;
         }
-        left -= events.len();
-        if let Some(last) = events.last() {
-            query.after = Some(last.sequence);
-        }
+        left -= events.len().min(left);
+        // What a filter left out up to the head is not looked at again.
+        let read_to = events.last().map(|last| last.sequence);
+        query.after = query.after.max(read_to).max(at_end.then_some(head));
         if session.screen.is_lost() || left == 0 {
             break;
         }
-        if events.len() < left.min(BATCH) || events.is_empty() {
+        if at_end {
             if !args.follow {
                 break;
             }
@@ -105,6 +123,54 @@ fn print_all(
         }
     }
     Ok(Exit::Done)
+}
+
+/// The last events that a query means. They are looked for from the end, in parts that grow, so
+/// that a long log is read only as far back as is needed.
+fn last_events(store: &Store, query: &LogQuery, most: usize) -> Result<Vec<Event>, Failure> {
+    let info = store.info()?;
+    let mut back = u64::try_from(most.max(BATCH)).unwrap_or(u64::MAX);
+    loop {
+        let start = info
+            .sequence
+            .saturating_sub(back)
+            .max(info.log_begins_after);
+        let mut part = query.clone();
+        part.after = Some(start);
+        let mut kept = VecDeque::new();
+        loop {
+            crate::interrupt::check()?;
+            let events = store.log(&part, BATCH)?;
+            let (count, last) = (events.len(), events.last().map(|event| event.sequence));
+            kept.extend(events);
+            kept.drain(..kept.len().saturating_sub(most));
+            part.after = part.after.max(last);
+            if count < BATCH {
+                break;
+            }
+        }
+        if kept.len() >= most || start == info.log_begins_after {
+            return Ok(kept.into());
+        }
+        back = back.saturating_mul(4);
+    }
+}
+
+/// How wide the columns are: as the widest so far, so that what follows stands below what was
+/// printed.
+#[derive(Default)]
+struct Widths {
+    actor: usize,
+    event: usize,
+}
+
+impl Widths {
+    fn fit(&mut self, events: &[Event]) {
+        for event in events {
+            self.actor = self.actor.max(harmless(&event.actor).width());
+            self.event = self.event.max(event.kind.name().len());
+        }
+    }
 }
 
 /// The key of an id, pruned ones too: the log knows them longer than the listing.
@@ -139,6 +205,7 @@ fn print(
     session: &mut Session<'_, '_>,
     store: &Store,
     names: &mut Names,
+    widths: &Widths,
     event: &Event,
 ) -> Result<(), Failure> {
     let project = match event.subject {
@@ -150,8 +217,8 @@ fn print(
         return session.screen.document(&view);
     }
     let subject = match event.subject {
-        Subject::Key(id) => format!("  {id}"),
-        Subject::Project(id) => format!("  {}", project.unwrap_or_else(|| id.to_string())),
+        Subject::Key(id) => id.to_string(),
+        Subject::Project(id) => project.unwrap_or_else(|| id.to_string()),
         _ => String::new(),
     };
     let bound_to = match &event.kind {
@@ -164,15 +231,16 @@ fn print(
         _ => None,
     };
     let details = details(&event.kind, bound_to.as_deref()).join(", ");
-    let gap = if details.is_empty() { "" } else { "  " };
     let line = format!(
-        "{:>5}  {}  {}  {}{subject}{gap}{details}",
+        "{:>5}  {}  {}  {}  {}  {}",
         event.sequence,
         moment(event.at_ms),
-        event.actor,
-        event.kind.name(),
+        padded(&harmless(&event.actor), widths.actor),
+        padded(event.kind.name(), widths.event),
+        padded(&harmless(&subject), ID_CHARS),
+        harmless(&details),
     );
-    session.screen.line(harmless(&line));
+    session.screen.line(line.trim_end());
     Ok(())
 }
 
@@ -342,7 +410,7 @@ fn details(kind: &EventKind, project: Option<&str>) -> Vec<String> {
             backup_sequence,
             keys,
         } => vec![
-            format!("{keys} keys"),
+            crate::selection::counted(*keys),
             format!("backup at {backup_sequence}"),
             match sequence_before {
                 Some(before) => format!("store was at {before}"),

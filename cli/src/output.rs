@@ -37,8 +37,8 @@ impl Input for std::fs::File {
 
 impl Input for &[u8] {}
 
-/// Width of tables where there is no terminal, so that they are the same everywhere.
-const WIDTH: u16 = 100;
+/// Width of a terminal that does not tell its own.
+const WIDTH: u16 = 80;
 
 /// The three streams, and how to write to them.
 pub(crate) struct Screen<'a> {
@@ -83,12 +83,17 @@ impl<'a> Screen<'a> {
         self.out_colour
     }
 
-    /// How wide a table may be.
-    pub(crate) fn width(&self) -> u16 {
-        if !self.out_terminal {
-            return WIDTH;
-        }
-        terminal_size::terminal_size().map_or(WIDTH, |(width, _)| width.0)
+    /// How wide a table may be: as the terminal, or as `COLUMNS` says of it. What is read by a
+    /// program has no bound, so that it can be cut and searched line by line.
+    pub(crate) fn width(&self) -> Option<u16> {
+        let said = || std::env::var("COLUMNS").ok()?.parse().ok();
+        let found = || Some(terminal_size::terminal_size()?.0.0);
+        self.out_terminal.then(|| {
+            said()
+                .filter(|width| *width > 0)
+                .or_else(found)
+                .unwrap_or(WIDTH)
+        })
     }
 
     /// Whether progress can be shown.

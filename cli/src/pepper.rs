@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use keyfob::{Pepper, StoreError};
+use rustix::fs::{Mode, OFlags};
 use serde_json::json;
 use zeroize::Zeroizing;
 
@@ -38,18 +39,25 @@ enum Verb {
     Remove,
 }
 
-/// Reads the pepper of a file that nobody else can read.
+/// Reads the pepper of a regular file that nobody else can read. A FIFO or a device is refused: it
+/// would be waited for, and it keeps no pepper for the next run.
 pub(crate) fn read(path: &Path) -> Result<Pepper, Failure> {
     /// A pepper with room for blanks around it; a longer file holds something else.
     const MOST: u64 = 1_024;
     const OTHERS: u32 = 0o077;
     let failed = |error| Failure::io(format!("pepper file {}", path.display()), error);
-    let file = File::open(path).map_err(failed)?;
+    let how = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = rustix::fs::open(path, how, Mode::empty()).map_err(|error| failed(error.into()))?;
+    let file = File::from(file);
     let metadata = file.metadata().map_err(failed)?;
-    if metadata.is_dir() {
+    if !metadata.is_file() {
         return Err(StoreError::NotAFile {
             path: path.to_owned(),
-            what: "a directory",
+            what: if metadata.is_dir() {
+                "a directory"
+            } else {
+                "a FIFO or a device, and a pepper is read from files alone"
+            },
         }
         .into());
     }
@@ -64,9 +72,10 @@ pub(crate) fn read(path: &Path) -> Result<Pepper, Failure> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(2_048));
     file.take(MOST).read_to_end(&mut bytes).map_err(failed)?;
     // What is no text is no pepper either.
-    Ok(Pepper::from_hex(
-        str::from_utf8(&bytes).unwrap_or_default(),
-    )?)
+    Pepper::from_hex(str::from_utf8(&bytes).unwrap_or_default()).map_err(|error| Failure::Told {
+        text: format!("pepper file {}: {error}", path.display()),
+        error: error.into(),
+    })
 }
 
 fn generate(path: &Path) -> Result<(), Failure> {

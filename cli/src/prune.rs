@@ -6,6 +6,7 @@ use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::interrupt::finishing;
+use crate::progress::Progress;
 use crate::selection::counted;
 use crate::session::Session;
 use crate::when::{When, now, parse_time, shown};
@@ -104,6 +105,7 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             let what = format!("remove {} for good", removed.join(" and "));
             session.confirm(&what, args.yes)?;
         }
+        let progress = Progress::endless(session.screen, "pruning");
         let pruned = if prune == Prune::default() {
             keyfob::Pruned::default()
         } else {
@@ -113,6 +115,7 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             Some(through) => finishing(|| store.prune_log(through))?,
             None => 0,
         };
+        drop(progress);
         if session.screen.json {
             session.screen.document(&json!({
                 "keys": pruned.keys,
@@ -121,9 +124,10 @@ pub(crate) fn run(args: &PruneArgs, session: &mut Session<'_, '_>) -> Result<Exi
             }))?;
         }
         session.screen.note(format!(
-            "removed {}, {} projects and {events} events",
+            "removed {}, {} and {}",
             counted(pruned.keys),
-            pruned.projects
+            crate::text::counted(pruned.projects, "project"),
+            crate::text::counted(events, "event")
         ));
         Ok(Exit::Done)
     })

@@ -3,37 +3,32 @@
 use clap::Args;
 use keyfob::{Reason, Revoke};
 
+use crate::args::one_of;
 use crate::enable::apply;
 use crate::error::{Exit, Failure};
 use crate::selection::SelectionArgs;
 use crate::session::Session;
 use crate::view::KeyView;
 
-fn reason(text: &str) -> Result<Reason, String> {
-    Reason::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
-        format!("use one of {}", names.join(", "))
-    })
-}
-
 #[derive(Args, Debug)]
 pub(crate) struct RevokeArgs {
-    #[command(flatten)]
-    selection: SelectionArgs,
-    /// Revoke what the token on standard input, or in `KEYFOB_TOKEN`, belongs to: the current
-    /// secret ends its key, the old one of a rotation ends itself
+    /// Revoke what the token on standard input, or in `KEYFOB_TOKEN`, belongs to
+    ///
+    /// The current secret ends its key; the old one, during its grace, ends itself.
     #[arg(long, conflicts_with = "keys")]
     token: bool,
     /// With --token: end the key, whichever secret was given
     #[arg(long, requires = "token")]
     whole_key: bool,
-    /// Why: `unspecified`, `key_compromise`, `affiliation_changed`, `superseded`,
-    /// `privilege_withdrawn` or `cessation_of_operation`
-    #[arg(long, value_parser = reason, default_value = "unspecified")]
+    /// Why
+    #[arg(long, value_parser = one_of(&Reason::ALL, |reason| reason.name()), default_value = "unspecified")]
     reason: Reason,
     /// Free text, kept with the key and in the log
     #[arg(long, value_name = "TEXT")]
     note: Option<String>,
+    // Last, since its heading goes on to what follows.
+    #[command(flatten)]
+    selection: SelectionArgs,
 }
 
 pub(crate) fn run(args: RevokeArgs, session: &mut Session<'_, '_>) -> Result<Exit, Failure> {

@@ -13,7 +13,12 @@ use crate::when::{parse_duration, shown_with_distance};
 pub(crate) struct RotateArgs {
     /// The key
     key: String,
-    /// How long the old secret stays good; it ends now unless it is given
+    /// How long the secret that is replaced stays good; without it that one ends now
+    ///
+    /// At most 90 days, and never beyond the key's expiry. While the grace of an earlier rotation
+    /// runs, the newest secret is replaced and ends now, whatever is given here, and the old one keeps
+    /// its deadline: the token of the earlier rotation may have been lost while everybody still
+    /// uses the old one.
     #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
     grace: Option<i64>,
     /// End the grace of the old secret now; no new secret is made
@@ -42,13 +47,18 @@ pub(crate) fn run(args: RotateArgs, session: &mut Session<'_, '_>) -> Result<Exi
         }
         let mut rotate = Rotate::with_grace(args.grace.unwrap_or(0));
         rotate.request_id = args.request_id;
+        let before = store.get(id)?.old_secret.map(|old| old.grace_expires_at);
         let rotated = crate::interrupt::finishing(|| store.rotate(id, &rotate))?;
         let old = match rotated.grace_expires_at {
             None => "the old secret has ended".to_owned(),
-            Some(until) => format!(
-                "the old secret stays good until {}",
-                shown_with_distance(until)
-            ),
+            Some(until) => {
+                let until_text = shown_with_distance(until);
+                if before == Some(until) {
+                    format!("a grace was running: the old secret stays good until {until_text}, and the one that was the newest has ended")
+                } else {
+                    format!("the old secret stays good until {until_text}")
+                }
+            }
         };
         let cut = if rotated.grace_cut {
             ", less than was asked for"
@@ -70,6 +80,7 @@ pub(crate) fn run(args: RotateArgs, session: &mut Session<'_, '_>) -> Result<Exi
             &rotated.key,
             rotated.token.as_ref(),
             rotated.replayed,
+            Some(rotated.grace_cut),
         )
     })
 }

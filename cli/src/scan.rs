@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use keyfob::{Finding, KeyId, Reason, Revoke};
+use keyfob::{Finding, KeyId, Reason, Revoke, Store};
 use serde_json::json;
 
 use crate::error::{Exit, Failure};
 use crate::interrupt::{check, finishing};
+use crate::output::Screen;
+use crate::progress::Progress;
 use crate::session::Session;
-use crate::text::harmless;
+use crate::text::{counted, harmless};
 
 #[derive(Args, Debug)]
 pub(crate) struct ScanArgs {
@@ -29,9 +31,21 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
         let (mut files, mut bytes, mut findings, mut working) = (0, 0, 0, 0);
         let mut skipped: u64 = 0;
         let mut keys: Vec<KeyId> = Vec::new();
+        // A document says whether its key was revoked, so that it comes after that.
+        let late = args.revoke && session.screen.json;
+        let mut untold: Vec<Finding> = Vec::new();
+        let progress = Progress::endless(session.screen, "scanning");
         for path in &args.paths {
             check()?;
             let mut failed = None;
+            let mut tell_now = |screen: &mut Screen<'_>, finding: Finding| {
+                if late {
+                    untold.push(finding);
+                    Ok(())
+                } else {
+                    progress.aside(|| tell(screen, &finding, false))
+                }
+            };
             let (screen, not_read) = (std::cell::RefCell::new(&mut *session.screen), &mut skipped);
             let scanned = store.scan(
                 path,
@@ -39,7 +53,7 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
                     if finding.works && !keys.contains(&finding.key_id) {
                         keys.push(finding.key_id);
                     }
-                    if let Err(failure) = tell(*screen.borrow_mut(), &finding) {
+                    if let Err(failure) = tell_now(*screen.borrow_mut(), finding) {
                         failed = Some(failure);
                     }
                 },
@@ -47,11 +61,13 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
                     *not_read += 1;
                     let mut screen = screen.borrow_mut();
                     let (path, error) = (path.to_string_lossy(), error.to_string());
-                    if screen.json {
-                        screen.warn(json!({ "skipped": path, "message": error }).to_string());
-                    } else {
-                        screen.note(format!("not read: {path}: {error}"));
-                    }
+                    progress.aside(|| {
+                        if screen.json {
+                            screen.warn(json!({ "skipped": path, "message": error }).to_string());
+                        } else {
+                            screen.note(format!("not read: {path}: {error}"));
+                        }
+                    });
                 },
             )?;
             if let Some(failure) = failed {
@@ -62,32 +78,56 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
             findings += scanned.findings;
             working += scanned.working;
         }
+        drop(progress);
         session.screen.note(format!(
-            "{files} files, {bytes} bytes: {findings} tokens, {working} of them work{}",
+            "{}, {}: {}, {working} of them work{}",
+            counted(files, "file"),
+            counted(bytes, "byte"),
+            counted(findings, "token"),
             if skipped > 0 {
                 format!("; {skipped} could not be read")
             } else {
                 String::new()
             }
         ));
-        if args.revoke && !keys.is_empty() {
-            let counted = crate::selection::counted(keys.len() as u64);
-            if keys.len() > 1 {
-                session.confirm(&format!("revoke {counted}"), args.yes)?;
-            }
-            let revoke = Revoke::because(Reason::KeyCompromise);
-            for id in &keys {
-                check()?;
-                finishing(|| store.revoke(*id, &revoke))?;
-                session.screen.note(format!("revoked key {id}"));
-            }
+        let mut revoked = Vec::new();
+        let outcome = if args.revoke {
+            revoke(session, store, &keys, args.yes, &mut revoked)
+        } else {
+            Ok(())
+        };
+        for finding in &untold {
+            tell(session.screen, finding, revoked.contains(&finding.key_id))?;
         }
+        outcome?;
         Ok(if working == 0 { Exit::Done } else { Exit::No })
     })
 }
 
+/// Revokes the keys, and says in `revoked` how far it got.
+fn revoke(
+    session: &mut Session<'_, '_>,
+    store: &Store,
+    keys: &[KeyId],
+    yes: bool,
+    revoked: &mut Vec<KeyId>,
+) -> Result<(), Failure> {
+    if keys.len() > 1 {
+        let what = counted(keys.len() as u64, "key");
+        session.confirm(&format!("revoke {what}"), yes)?;
+    }
+    let why = Revoke::because(Reason::KeyCompromise);
+    for id in keys {
+        check()?;
+        finishing(|| store.revoke(*id, &why))?;
+        revoked.push(*id);
+        session.screen.note(format!("revoked key {id}"));
+    }
+    Ok(())
+}
+
 /// One finding; never the token itself.
-fn tell(screen: &mut crate::output::Screen<'_>, finding: &Finding) -> Result<(), Failure> {
+fn tell(screen: &mut Screen<'_>, finding: &Finding, revoked: bool) -> Result<(), Failure> {
     let key = finding.key.as_ref();
     if screen.json {
         return screen.document(&json!({
@@ -99,6 +139,7 @@ fn tell(screen: &mut crate::output::Screen<'_>, finding: &Finding) -> Result<(),
             "name": key.map(|key| &key.name),
             "state": key.map(|key| key.state.name()),
             "works": finding.works,
+            "revoked": revoked,
         }));
     }
     let what = match key {

@@ -3,15 +3,9 @@
 use clap::Args;
 use keyfob::{Environment, Filter, KeyId, KeyState, Order, Scope, Store};
 
+use crate::args::one_of;
 use crate::error::Failure;
 use crate::when::{When, parse_duration, parse_time};
-
-fn state(text: &str) -> Result<KeyState, String> {
-    KeyState::from_name(text).ok_or_else(|| {
-        let names: Vec<_> = KeyState::ALL.iter().map(|state| state.name()).collect();
-        format!("use one of {}", names.join(", "))
-    })
-}
 
 /// Conditions on keys; all of those that are given must hold.
 #[derive(Args, Debug, Default)]
@@ -26,8 +20,9 @@ pub(crate) struct FilterArgs {
     /// Of this environment
     #[arg(long = "env", value_name = "ENV")]
     environment: Option<Environment>,
-    /// In this state: revoked, disabled, `not_yet_valid`, expired or active; may be repeated
-    #[arg(long = "state", value_name = "STATE", value_parser = state, value_delimiter = ',')]
+    /// In this state; repeat it for more
+    #[arg(long = "state", value_name = "STATE", value_delimiter = ',',
+        value_parser = one_of(&KeyState::ALL, |state| state.name()))]
     states: Vec<KeyState>,
     /// Grants this scope by its own scopes
     #[arg(long)]
@@ -92,11 +87,12 @@ pub(crate) struct SelectionArgs {
     /// Key ids, or their last six or more characters
     #[arg(value_name = "KEY")]
     pub(crate) keys: Vec<String>,
-    #[command(flatten)]
-    pub(crate) filter: FilterArgs,
     /// Go on without asking
     #[arg(long)]
     pub(crate) yes: bool,
+    // Last, since its heading goes on to what follows.
+    #[command(flatten)]
+    pub(crate) filter: FilterArgs,
 }
 
 impl SelectionArgs {
@@ -140,5 +136,5 @@ impl SelectionArgs {
 
 /// `1 key`, `3 keys`.
 pub(crate) fn counted(count: u64) -> String {
-    format!("{count} key{}", if count == 1 { "" } else { "s" })
+    crate::text::counted(count, "key")
 }

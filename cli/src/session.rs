@@ -31,18 +31,17 @@ impl Session<'_, '_> {
     }
 
     fn actor(&self) -> String {
-        if let Some(actor) = &self.global.actor {
-            return actor.clone();
+        match &self.global.actor {
+            Some(actor) => actor.clone(),
+            None => {
+                let uid = nix::unistd::getuid();
+                let known = nix::unistd::User::from_uid(uid).ok().flatten();
+                let told = ["USER", "LOGNAME"]
+                    .into_iter()
+                    .filter_map(|name| std::env::var(name).ok());
+                who(known.map(|user| user.name), told, uid.as_raw())
+            }
         }
-        let fits = |name: &String| {
-            (1..=keyfob::limits::ACTOR_BYTES).contains(&name.len())
-                && !name.chars().any(char::is_control)
-        };
-        ["USER", "LOGNAME"]
-            .into_iter()
-            .filter_map(|name| std::env::var(name).ok())
-            .find(fits)
-            .unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
     }
 
     /// The options of a store, with the peppers that were named.
@@ -55,6 +54,9 @@ impl Session<'_, '_> {
         if self.global.group {
             options = options.file_mode(GROUP)?;
         }
+        if let Some(least) = self.global.least_sequence {
+            options = options.least_sequence(least);
+        }
         let mut peppers = self.peppers()?.into_iter();
         if let Some(current) = peppers.next() {
             options = options.pepper(current);
@@ -63,14 +65,7 @@ impl Session<'_, '_> {
     }
 
     fn peppers(&self) -> Result<Vec<Pepper>, Failure> {
-        let mut files = self.global.pepper_files.clone();
-        if files.is_empty()
-            && let Some(named) = std::env::var_os("KEYFOB_PEPPER_FILE")
-        {
-            files = std::env::split_paths(&named)
-                .filter(|path| !path.as_os_str().is_empty())
-                .collect();
-        }
+        let files = self.global.peppers();
         files.iter().map(|file| crate::pepper::read(file)).collect()
     }
 
@@ -93,18 +88,21 @@ impl Session<'_, '_> {
     pub(crate) fn token(&mut self) -> Result<Zeroizing<Vec<u8>>, Failure> {
         // One more than is ever looked at, and a line end.
         const MOST: u64 = keyfob::limits::PRESENTED_BYTES as u64 + 3;
-        let environment = std::env::var_os("KEYFOB_TOKEN")
-            .map(|token| Zeroizing::new(token.into_encoded_bytes()));
-        if self.screen.stdin.get_ref().is_terminal() {
-            return environment.ok_or_else(|| {
-                Failure::usage("pipe the token into standard input, or set KEYFOB_TOKEN")
-            });
+        if !self.screen.stdin.get_ref().is_terminal() {
+            let read = self.read_line_end_off(MOST)?;
+            if !read.is_empty() {
+                return Ok(read);
+            }
         }
-        let read = self.read_line_end_off(MOST)?;
-        match environment {
-            Some(token) if read.is_empty() => Ok(token),
-            _ => Ok(read),
-        }
+        std::env::var_os("KEYFOB_TOKEN")
+            .map(|token| Zeroizing::new(token.into_encoded_bytes()))
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| {
+                // An unset variable in a script is a mistake of the script, not of the holder.
+                Failure::usage(
+                    "no token was given; pipe it into standard input, or set KEYFOB_TOKEN",
+                )
+            })
     }
 
     /// The whole `Authorization` value on standard input.
@@ -155,7 +153,36 @@ impl Session<'_, '_> {
         if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
             Ok(())
         } else {
-            Err(Failure::usage("nothing was changed"))
+            Err(Failure::Declined)
         }
+    }
+}
+
+/// Who does this: the name that the system has for the real user; what the environment says only
+/// where it has none, since anybody can set that.
+fn who(known: Option<String>, told: impl IntoIterator<Item = String>, uid: u32) -> String {
+    let fits = |name: &String| {
+        (1..=keyfob::limits::ACTOR_BYTES).contains(&name.len())
+            && !name.chars().any(char::is_control)
+    };
+    known
+        .into_iter()
+        .chain(told)
+        .find(fits)
+        .unwrap_or_else(|| format!("uid {uid}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::who;
+
+    #[test]
+    fn the_system_is_asked_who_somebody_is_before_the_environment() {
+        let known = |name: &str| Some(name.to_owned());
+        let told = || ["other".to_owned()];
+        assert_eq!(who(known("ana"), told(), 7), "ana");
+        assert_eq!(who(None, told(), 7), "other");
+        assert_eq!(who(known("a\nb"), told(), 7), "other");
+        assert_eq!(who(None, [String::new(), "x".repeat(201)], 7), "uid 7");
     }
 }

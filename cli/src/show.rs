@@ -6,6 +6,7 @@ use keyfob::{KeyInfo, SecretUse};
 use crate::error::{Exit, Failure};
 use crate::session::Session;
 use crate::table::{self, BY_PROJECT};
+use crate::text::counted;
 use crate::view::KeyView;
 use crate::when::{length, now, relative, shown, shown_with_distance};
 
@@ -29,7 +30,7 @@ pub(crate) fn joined(values: impl Iterator<Item = impl ToString>) -> String {
 fn used(used: &SecretUse) -> String {
     match used.last_used_at {
         None => "never".to_owned(),
-        Some(at) => format!("{}, {} uses", shown_with_distance(at), used.uses),
+        Some(at) => format!("{}, {}", shown_with_distance(at), counted(used.uses, "use")),
     }
 }
 

@@ -2,6 +2,9 @@
 //! direction of writing round, or cannot be seen.
 
 use std::fmt::Write as _;
+use std::path::Path;
+
+use unicode_width::UnicodeWidthStr as _;
 
 /// Whether a character changes how others are shown, or is not seen at all.
 fn is_harmful(c: char) -> bool {
@@ -34,9 +37,38 @@ pub(crate) fn harmless_lines(text: &str) -> String {
         .join("\n")
 }
 
+/// `1 key`, `3 keys`.
+pub(crate) fn counted(count: u64, unit: &str) -> String {
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// The text with blanks up to a width, as a terminal shows it.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    format!("{text}{}", " ".repeat(width.saturating_sub(text.width())))
+}
+
+/// A path as a word that a shell reads as it is.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./+,:@%=".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.into_owned()
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_is_written_as_a_shell_reads_it() {
+        assert_eq!(shell_word(Path::new("a/b-1.redb")), "a/b-1.redb");
+        assert_eq!(shell_word(Path::new("my keys")), "'my keys'");
+        assert_eq!(shell_word(Path::new("it's")), "'it'\\''s'");
+        assert_eq!(shell_word(Path::new("")), "''");
+    }
 
     #[test]
     fn what_could_fool_a_reader_is_written_out() {

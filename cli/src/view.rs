@@ -122,6 +122,9 @@ pub(crate) struct IssuedView<'a> {
     pub(crate) key: KeyView<'a>,
     pub(crate) token: Option<&'a str>,
     pub(crate) replayed: bool,
+    /// Of a rotation alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grace_cut: Option<bool>,
 }
 
 /// A project.

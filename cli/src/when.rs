@@ -53,7 +53,7 @@ pub(crate) fn parse(text: &str) -> Result<When, String> {
 /// Reads `90d`, `2027-01-31` or RFC 3339.
 pub(crate) fn parse_time(text: &str) -> Result<When, String> {
     const FORMS: &str =
-        "use a duration (90d, 12h), a date (2027-01-31) or RFC 3339 (2027-01-31T12:00:00Z)";
+        "use a duration (90d, 12h, 1y), a date (2027-01-31) or RFC 3339 (2027-01-31T12:00:00Z)";
     if is_date(text) {
         let date: Date = text
             .parse()
@@ -74,9 +74,9 @@ pub(crate) fn parse_time(text: &str) -> Result<When, String> {
 pub(crate) fn parse_duration(text: &str) -> Result<i64, String> {
     let span: Span = text
         .parse()
-        .map_err(|_| "use a duration such as 90d, 12h or 30m".to_owned())?;
-    if span.get_years() != 0 || span.get_months() != 0 {
-        return Err("years and months differ in length; say it in days".to_owned());
+        .map_err(|_| "use a duration such as 90d, 12h, 30m, 2w or 1y".to_owned())?;
+    if span.get_months() != 0 {
+        return Err("months differ in length; say it in days".to_owned());
     }
     seconds_of(span)
 }
@@ -97,12 +97,19 @@ fn at(time: DateTime) -> Result<Timestamp, String> {
     Ok(Timestamp::from_unix(moment.as_second()))
 }
 
-/// The seconds from now on; years and months are those of the calendar, days have 24 hours.
+/// The seconds from now on. A year has 365 days, so that it is the same length in a policy and in an
+/// expiry; months are those of the calendar, days have 24 hours.
 fn seconds_of(span: Span) -> Result<i64, String> {
     const RANGE: &str = "out of range";
+    const YEAR: i64 = 365;
     if span.is_negative() {
         return Err("must not be negative".to_owned());
     }
+    let days = i64::from(span.get_years()) * YEAR + i64::from(span.get_days());
+    let span = span
+        .try_years(0)
+        .and_then(|span| span.try_days(days))
+        .map_err(|_| RANGE.to_owned())?;
     let start = Moment::from_second(now().unix()).map_err(|_| RANGE.to_owned())?;
     let start = Offset::UTC.to_datetime(start);
     let end = start.checked_add(span).map_err(|_| RANGE.to_owned())?;
@@ -136,7 +143,7 @@ pub(crate) fn shown_with_distance(time: Timestamp) -> String {
 }
 
 fn counted(count: i64, unit: &str) -> String {
-    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+    crate::text::counted(count.unsigned_abs(), unit)
 }
 
 /// How far away: `just now`, `3 days ago`, `in 90 days`. Rounded to the nearest.
@@ -198,7 +205,8 @@ mod tests {
         assert_eq!(parse("1w"), Ok(When::In(7 * DAY)));
         assert_eq!(parse("1h 30m"), Ok(When::In(HOUR + 30 * MINUTE)));
         assert_eq!(parse("never"), Ok(When::Never));
-        assert!(matches!(parse("1y"), Ok(When::In(s)) if s == 365 * DAY || s == 366 * DAY));
+        assert_eq!(parse("1y"), Ok(When::In(365 * DAY)));
+        assert_eq!(parse("1y 1d"), Ok(When::In(366 * DAY)));
     }
 
     #[test]
@@ -223,6 +231,8 @@ mod tests {
         }
         assert!(parse_duration("1mo").is_err());
         assert_eq!(parse_duration("7d"), Ok(7 * DAY));
+        assert_eq!(parse_duration("1w"), Ok(7 * DAY));
+        assert_eq!(parse_duration("2y"), Ok(730 * DAY));
     }
 
     #[test]

@@ -73,6 +73,75 @@ fn every_command_has_a_man_page_that_man_reads() {
 }
 
 #[test]
+fn every_man_page_says_what_it_reads_and_how_it_ends() {
+    let sandbox = Sandbox::empty();
+    sandbox.ok(["man", "pages"]);
+    for name in ["keyfob", "keyfob-verify", "keyfob-project-create"] {
+        let page = std::fs::read_to_string(sandbox.path(&format!("pages/{name}.1"))).unwrap();
+        for section in [".SH ENVIRONMENT", ".SH \"EXIT STATUS\"", ".SH FILES"] {
+            assert!(page.contains(section), "{name}: {section}");
+        }
+        for variable in [
+            "KEYFOB_STORE",
+            "KEYFOB_TOKEN",
+            "KEYFOB_PEPPER_FILE",
+            "KEYFOB_ACTOR",
+        ] {
+            assert!(page.contains(variable), "{name}: {variable}");
+        }
+    }
+}
+
+#[test]
+fn completions_know_the_values_that_are_possible_and_make_their_folder() {
+    let sandbox = Sandbox::empty();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = sandbox.ok(["completions", shell]);
+        let mut values = vec!["not_yet_valid", "drf-api-key", "key_compromise"];
+        // Those for fish know the values of options alone.
+        if shell != "fish" {
+            values.push("powershell");
+        }
+        for value in values {
+            assert!(script.contains(value), "{shell}: {value}");
+        }
+    }
+    for (shell, file) in [
+        ("bash", "keyfob.bash"),
+        ("zsh", "_keyfob"),
+        ("fish", "keyfob.fish"),
+    ] {
+        let run = sandbox.run(["completions", shell, "some/folder"]);
+        assert_eq!((run.status, run.out.as_str()), (0, ""), "{}", run.err);
+        let written = std::fs::read_to_string(sandbox.path("some/folder").join(file)).unwrap();
+        assert_eq!(written, sandbox.ok(["completions", shell]));
+    }
+}
+
+#[test]
+fn filters_and_global_options_have_a_heading_each() {
+    let sandbox = Sandbox::empty();
+    let place = |help: &str, what: &str| {
+        help.find(what)
+            .unwrap_or_else(|| panic!("{what:?} is not in {help}"))
+    };
+    for command in ["list", "revoke", "disable", "log"] {
+        let help = sandbox.ok([command, "-h"]);
+        let (own, filter) = (place(&help, "\nOptions:"), place(&help, "\nFilter:"));
+        let global = place(&help, "\nGlobal options:");
+        assert!(own < filter && filter < global, "{help}");
+        let project = place(&help, "--project");
+        assert!(filter < project && project < global, "{help}");
+        assert!(global < place(&help, "--store"), "{help}");
+    }
+    let help = sandbox.ok(["list", "-h"]);
+    assert!(
+        place(&help, "--order") < place(&help, "\nFilter:"),
+        "{help}"
+    );
+}
+
+#[test]
 fn every_command_has_help_that_names_no_value_of_the_environment() {
     let sandbox = Sandbox::empty();
     let top = sandbox.ok(["help"]);

@@ -64,6 +64,8 @@ fn word() -> impl Strategy<Value = OsString> {
         "--env",
         "--request-id",
         "--created-after",
+        "--last",
+        "--least-sequence",
     ]);
     prop_oneof![
         6 => known.prop_map(OsString::from),

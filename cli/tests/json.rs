@@ -54,7 +54,15 @@ fn a_key_and_what_issues_a_token() {
     assert_eq!(golden(&sandbox, &["show", &id]), key());
 
     let rotated = golden(&sandbox, &["rotate", &id, "--grace", "1d"]);
+    let members: Vec<_> = rotated.as_object().unwrap().keys().collect();
+    assert_eq!(members, ["grace_cut", "key", "replayed", "token"]);
     assert_eq!(rotated["token"], "TOKEN");
+    assert_eq!(rotated["grace_cut"], false);
+    let longer = golden(&sandbox, &["rotate", &id, "--grace", "30d"]);
+    assert_eq!(
+        longer["grace_cut"], true,
+        "the grace that runs stays as it is"
+    );
     assert_eq!(
         rotated["key"]["old_secret"],
         json!({ "grace_expires_at": "GRACE_EXPIRES_AT", "used": { "last_used_at": null, "uses": 0 } })
@@ -338,4 +346,114 @@ fn an_error_is_one_object_on_standard_error() {
         (run.status, run.err.lines().count(), run.error()),
         (2, 1, (100, "INVALID_ARGUMENT".into()))
     );
+}
+
+#[test]
+fn a_deleted_project_is_answered() {
+    let sandbox = Sandbox::new();
+    let created = golden(&sandbox, &["project", "create", "shop", "--scope", "a"]);
+    let mut deleted = golden(&sandbox, &["project", "delete", "shop", "--yes"]);
+    assert_eq!(
+        (&deleted["id"], &deleted["name"], &deleted["scopes"]),
+        (&json!("ID"), &created["name"], &created["scopes"])
+    );
+    let members = |project: &mut Value| {
+        let members = project.as_object_mut().unwrap();
+        members.keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(members(&mut deleted), members(&mut created.clone()));
+}
+
+#[test]
+fn a_policy() {
+    let sandbox = Sandbox::new();
+    let none = json!({
+        "default_lifetime": null, "longest_lifetime": null, "expiry_required": false, "most_keys_per_owner": null,
+    });
+    assert_eq!(golden(&sandbox, &["policy"]), none);
+    assert_eq!(
+        golden(
+            &sandbox,
+            &[
+                "policy",
+                "--default-lifetime",
+                "1d",
+                "--expiry-required",
+                "true",
+                "--most-keys-per-owner",
+                "5"
+            ]
+        ),
+        json!({
+            "default_lifetime": 86_400, "longest_lifetime": null, "expiry_required": true, "most_keys_per_owner": 5,
+        })
+    );
+}
+
+#[test]
+fn a_restore_and_a_compaction() {
+    let sandbox = Sandbox::new();
+    sandbox.create(KEY);
+    sandbox.ok(["backup", "copy"]);
+    assert_eq!(
+        golden(&sandbox, &["restore", "copy", "--yes"]),
+        json!({ "keys": 0, "projects": 0, "sequence": 3, "uncertain": [], "set_aside": null })
+    );
+    let mut compacted = golden(&sandbox, &["compact"]);
+    for member in ["bytes_before", "bytes_after"] {
+        assert!(compacted[member].take().is_u64(), "{member}");
+    }
+    assert_eq!(
+        compacted,
+        json!({ "bytes_before": null, "bytes_after": null })
+    );
+    std::fs::write(sandbox.path("keys.redb"), "no store").unwrap();
+    let mut restored = golden(&sandbox, &["restore", "copy", "--yes"]);
+    let aside = restored["set_aside"].take();
+    assert!(sandbox.path(aside.as_str().unwrap()).exists(), "{aside}");
+    assert_eq!(restored["uncertain"], json!([key()]));
+    let members: Vec<_> = restored.as_object().unwrap().keys().collect();
+    assert_eq!(
+        members,
+        ["keys", "projects", "sequence", "set_aside", "uncertain"]
+    );
+}
+
+#[test]
+fn an_import() {
+    let sandbox = Sandbox::new();
+    let rows = "sk_live_9aF3kQz7LmX2vBn8RtYw4Cp6\nhunter2\n";
+    let run = sandbox.run_with(
+        rows,
+        ["import", "--format", "raw", "-", "--json", "--name", "n"],
+    );
+    assert_eq!(run.status, 1);
+    let results: Vec<Value> = run.documents().into_iter().map(normalised).collect();
+    let mut refused = results[1].clone();
+    assert!(refused["error"]["message"].take().is_string());
+    assert_eq!(results[0], json!({ "line": 1, "id": "ID", "error": null }));
+    assert_eq!(
+        refused,
+        json!({ "line": 2, "id": null, "error": { "code": 311, "name": "NOT_IMPORTABLE", "message": null } })
+    );
+}
+
+#[test]
+fn a_scan() {
+    let sandbox = Sandbox::new();
+    let (_, token) = sandbox.create(["leaked"]);
+    std::fs::write(sandbox.path("text"), &token).unwrap();
+    let finding = |state: &str, works: bool, revoked: bool| {
+        json!({
+            "path": "text", "line": 1, "offset": 0, "hint": "HINT", "key_id": "KEY_ID", "name": "leaked", "state": state,
+            "works": works, "revoked": revoked,
+        })
+    };
+    let scan = |args: &[&str]| {
+        let run = sandbox.run(["scan", "text", "--json"].iter().chain(args));
+        (run.status, normalised(run.documents().remove(0)))
+    };
+    assert_eq!(scan(&[]), (1, finding("active", true, false)));
+    assert_eq!(scan(&["--revoke"]), (1, finding("active", true, true)));
+    assert_eq!(scan(&["--revoke"]), (0, finding("revoked", false, false)));
 }

@@ -52,17 +52,19 @@ fn the_table_has_the_columns_of_a_dashboard() {
 }
 
 #[test]
-fn the_table_is_no_wider_than_100_where_there_is_no_terminal() {
+fn each_row_is_one_line_where_there_is_no_terminal() {
     let sandbox = Sandbox::new();
-    let name = "long ".repeat(39);
-    sandbox.create([
-        &name,
-        "--scope",
-        "a-very-long-scope-name:with-many-parts:and-one-more,another-scope:read",
-    ]);
+    let name = format!("{}end", "long ".repeat(38));
+    let scope = "a-very-long-scope-name:with-many-parts:and-one-more";
+    sandbox.create([&name, "--scope", &format!("{scope},another-scope:read")]);
     sandbox.create(["wide 鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵鍵"]);
-    for line in sandbox.ok(["list"]).lines() {
-        assert!(line.chars().count() <= 100, "{line}");
+    for columns in ["20", "500"] {
+        let mut command = sandbox.command(["list"]);
+        let output = command.env("COLUMNS", columns).output().unwrap();
+        let shown = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(shown.lines().count(), 3, "{shown}");
+        let row = shown.lines().nth(1).unwrap();
+        assert!(row.contains(&name) && row.contains(scope), "{shown}");
     }
 }
 

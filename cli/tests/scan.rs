@@ -37,7 +37,7 @@ fn tokens_are_found_told_of_and_revoked() {
         findings[0],
         json!({
             "path": "src/deep/config.py", "line": 2, "offset": 17, "hint": format!("acme_live_…{}", &first[16..]),
-            "key_id": first, "name": "leaked", "state": "active", "works": true,
+            "key_id": first, "name": "leaked", "state": "active", "works": true, "revoked": false,
         })
     );
     assert_eq!(

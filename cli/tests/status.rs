@@ -97,7 +97,7 @@ fn errors_for_people_have_name_number_and_advice() {
         run.err
     );
     let run = sandbox.run(["list", "--store", "nothing.redb"]);
-    assert!(run.err.contains("keyfob init"), "{}", run.err);
+    assert!(run.err.contains(" init --prefix"), "{}", run.err);
 }
 
 #[test]
@@ -238,4 +238,49 @@ fn long_work_is_broken_off_by_ctrl_c_and_the_store_is_whole() {
     sandbox.ok(["pepper", "set", "pepper"]);
     assert!(sequence(&sandbox) > before);
     sandbox.ok(["--pepper-file", "pepper", "check"]);
+}
+
+#[test]
+fn following_by_a_filter_goes_on_from_what_was_read_and_not_from_what_it_showed() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["project", "create", "shop"]);
+    for name in ["a", "b", "c"] {
+        sandbox.create([name]);
+    }
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_keyfob"))
+        .current_dir(sandbox.folder.path())
+        .args([
+            "--store",
+            "keys.redb",
+            "log",
+            "--follow",
+            "--project",
+            "shop",
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The line of the project is printed once the whole log has been read.
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap());
+    let mut next = || {
+        let mut line = String::new();
+        std::io::BufRead::read_line(&mut lines, &mut line).unwrap();
+        line
+    };
+    assert!(next().contains("project_created"));
+    // From the line that it showed last on, the log would be GONE.
+    sandbox.ok(["prune", "--log-through", "5"]);
+    sandbox.ok(["project", "disable", "shop"]);
+    let line = next();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(
+        line.contains("project_disabled"),
+        "{line}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(output.status.code(), Some(130));
 }

@@ -22,6 +22,18 @@ fn on_terminal(
     waits: &str,
     typed: &str,
 ) -> (ExitStatus, String) {
+    on_terminal_with(sandbox, columns, args, waits, typed, &[])
+}
+
+/// The same with variables in the environment.
+fn on_terminal_with(
+    sandbox: &Sandbox,
+    columns: u16,
+    args: &[&str],
+    waits: &str,
+    typed: &str,
+    environment: &[(&str, &str)],
+) -> (ExitStatus, String) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();
@@ -46,6 +58,8 @@ fn on_terminal(
         .args(args)
         .env("TERM", "xterm")
         .env_remove("NO_COLOR")
+        .env_remove("COLUMNS")
+        .envs(environment.iter().copied())
         .stdin(slave())
         .stdout(slave())
         .stderr(slave())
@@ -84,9 +98,11 @@ fn more_than_one_key_is_asked_about() {
     sandbox.create(["b", "--owner", "alice"]);
     let args = ["revoke", "--owner", "alice"];
     let (status, shown) = on_terminal(&sandbox, 80, &args, "[y/N]", "n\n");
-    assert_eq!(status.code(), Some(2), "{shown}");
+    assert_eq!(status.code(), Some(1), "{shown}");
     assert!(
-        shown.contains("revoke 2 keys") && shown.contains("nothing was changed"),
+        shown.contains("revoke 2 keys")
+            && shown.contains("nothing was done")
+            && !shown.contains("error"),
         "{shown}"
     );
     assert_eq!(sandbox.json(["list", "--state", "active"]).len(), 2);
@@ -114,6 +130,79 @@ fn the_table_fits_the_window_and_has_colour() {
         assert!(bare.trim_end().chars().count() <= 90, "{bare:?}");
     }
     assert!(shown.lines().count() > 2, "the name is broken: {shown}");
+}
+
+/// The lines that a terminal showed, without colour.
+fn bare_lines(shown: &str) -> Vec<String> {
+    let mut bare = shown.to_owned();
+    for code in ["0", "1", "31", "32", "33"] {
+        bare = bare.replace(&format!("\u{1b}[{code}m"), "");
+    }
+    bare.lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect()
+}
+
+#[test]
+fn the_table_fits_every_window_and_what_columns_says() {
+    let sandbox = Sandbox::new();
+    sandbox.ok(["project", "create", "a-project-of-the-shop", "--scope", "*"]);
+    sandbox.create([
+        "a name that is rather long for a narrow window",
+        "--scope",
+        "orders:read,orders:write,users:list",
+        "--project",
+        "a-project-of-the-shop",
+        "--expires",
+        "90d",
+    ]);
+    for columns in [80, 100, 120, 200] {
+        let (_, shown) = on_terminal(&sandbox, columns, &["list"], "", "");
+        let lines = bare_lines(&shown);
+        assert!(
+            lines[0].starts_with("NAME ") && lines[0].contains("STATE"),
+            "{shown}"
+        );
+        for line in &lines {
+            assert!(
+                line.chars().count() <= usize::from(columns),
+                "{columns}: {line:?}"
+            );
+            // No word of a time is broken.
+            for word in line.split(' ').filter(|word| word.starts_with("day")) {
+                assert_eq!(word, "days", "{line:?}");
+            }
+        }
+    }
+    // Too narrow for columns: a line for each value.
+    let (_, shown) = on_terminal(&sandbox, 60, &["list"], "", "");
+    let lines = bare_lines(&shown);
+    assert!(lines.contains(&"STATE      active".to_owned()), "{lines:?}");
+    let (_, shown) = on_terminal_with(&sandbox, 60, &["list"], "", "", &[("COLUMNS", "200")]);
+    assert!(bare_lines(&shown)[0].contains("STATE"), "{shown}");
+}
+
+#[test]
+fn long_work_shows_that_it_goes_on() {
+    let sandbox = Sandbox::new();
+    let (id, _) = sandbox.create(["a"]);
+    sandbox.ok(["revoke", &id]);
+    sandbox.ok(["backup", "copy.redb"]);
+    std::fs::write(sandbox.path("rows"), "sk_live_9aF3kQz7LmX2vBn8RtYw4Cp6\n").unwrap();
+    for (args, shows) in [
+        (&["restore", "copy.redb", "--yes"][..], "restoring"),
+        (&["scan", "rows"], "scanning"),
+        (
+            &["import", "--format", "raw", "rows", "--name", "n"],
+            "importing",
+        ),
+        (&["prune", "--revoked-before", "90d"], "pruning"),
+        (&["compact"], "compacting"),
+    ] {
+        let (status, shown) = on_terminal(&sandbox, 80, args, "", "");
+        assert_eq!(status.code(), Some(0), "{shown}");
+        assert!(shown.contains(shows), "{shows}: {shown:?}");
+    }
 }
 
 #[test]

@@ -104,10 +104,18 @@ fn a_token_is_read_from_standard_input_or_the_environment() {
         format!(" {token}"),
         format!("{token}\n\n"),
         format!("{token} "),
-        String::new(),
     ] {
         assert_eq!(sandbox.verify(&stdin, ["--scope", "a"]), 1);
     }
+    // A variable that is not set: a mistake of the script, and no word about any token.
+    for stdin in ["", "\n"] {
+        for verb in ["verify", "explain"] {
+            let none = sandbox.run_with(stdin, [verb, "--scope", "a"]);
+            assert_eq!(none.status, 2, "{}", none.err);
+            assert!(none.err.contains("no token was given"), "{}", none.err);
+        }
+    }
+    assert_eq!(sandbox.run_with("", ["revoke", "--token"]).status, 2);
     let from_environment = sandbox
         .command(["verify"])
         .env("KEYFOB_TOKEN", &token)
@@ -167,7 +175,6 @@ fn an_authorization_value_is_read_whole() {
 fn what_is_presented_may_be_any_bytes_of_any_length() {
     let sandbox = Sandbox::new();
     for stdin in [
-        vec![],
         vec![0; 3],
         vec![0xff; 600],
         vec![b'a'; 1 << 20],

@@ -171,7 +171,7 @@ codes! {
     OPTIONS_CONTRADICT = 427,
     /// keyfob found itself in a state that it believed impossible.
     INTERNAL = 900,
-    /// An earlier internal fault left this handle unusable.
+    /// Reserved for a handle that an internal fault left unusable; no call answers it today.
     POISONED = 901,
 }
 
@@ -426,7 +426,7 @@ pub enum Refused {
     PolicyRefused(&'static str),
     /// The owner has as many keys as the policy admits.
     #[error(
-        "owner {owner:?} has {most} keys, the most that the store's policy admits; revoke and prune one first"
+        "owner {owner:?} has as many keys that are neither revoked nor expired as the store's policy admits ({most}); revoke one first, or raise the policy's bound"
     )]
     TooManyKeys {
         /// The owner.
@@ -624,7 +624,7 @@ pub enum StoreError {
     /// keyfob found itself in a state that it believed impossible.
     #[error("internal fault: {0}; please report it")]
     Internal(String),
-    /// An earlier internal fault left this handle unusable.
+    /// An earlier internal fault left this handle unusable. Reserved; no call answers it today.
     #[error("an earlier fault left this store handle unusable; open the store again")]
     Poisoned,
 }
@@ -677,6 +677,10 @@ impl StoreError {
 }
 
 /// Why a verification did not succeed: the token is not good, or the store could not say.
+///
+/// Over HTTP a denial is 401 or 403, as [`Denied::http_status`] says, and an error of the store is
+/// 503: the same request may be good in a moment. A request without credentials is no error here
+/// (`Ok(None)` of [`Store::verify_authorization`](crate::Store::verify_authorization)); it is 401.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {

@@ -49,7 +49,8 @@ impl Revoke {
 #[non_exhaustive]
 pub struct Rotate {
     /// How long the old secret stays good, in seconds: at most 90 days, never beyond the key's
-    /// expiry. 0 ends it now.
+    /// expiry. 0 ends the secret that is replaced now. While a grace runs this says nothing: the
+    /// newest secret is the one that ends, and the old one keeps its deadline.
     pub grace: i64,
     /// Makes the rotation repeatable, as for a creation.
     pub request_id: Option<String>,

@@ -525,7 +525,8 @@ impl Store {
         flushed
     }
 
-    /// How many verifications this process refused, by reason.
+    /// How many verifications were refused by reason, since this store was opened: through this
+    /// handle and those of [`Store::with_actor`]. Another open of the same file has its own counts.
     pub fn refusals(&self) -> Vec<(Denied, u64)> {
         let count =
             |denied: &Denied, counter: &AtomicU64| (*denied, counter.load(Ordering::Relaxed));

@@ -758,11 +758,11 @@ fn a_file_that_is_no_store_is_replaced_only_where_that_is_asked_for() {
     std::fs::write(&path, "somebody else's only copy of this text").unwrap();
     std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
     let mut restore = Restore::default();
-    let refused = options().restore(&path, folder.path("b"), &restore);
+    let refused = options().restore(&path, folder.path("b"), &restore, &mut go_on);
     assert_eq!(refused.unwrap_err().code(), Code::NOT_A_STORE);
     restore.replace_other_file = true;
     let restored = options()
-        .restore(&path, folder.path("b"), &restore)
+        .restore(&path, folder.path("b"), &restore, &mut go_on)
         .unwrap();
     let aside = std::fs::read_to_string(restored.set_aside.unwrap()).unwrap();
     assert_eq!(aside, "somebody else's only copy of this text");
@@ -782,7 +782,7 @@ fn a_link_to_a_damaged_store_stays_and_its_target_is_restored() {
     let link = folder.path("link");
     std::os::unix::fs::symlink(folder.path("a"), &link).unwrap();
     options()
-        .restore(&link, folder.path("b"), &Restore::default())
+        .restore(&link, folder.path("b"), &Restore::default(), &mut go_on)
         .unwrap();
     assert!(link.is_symlink());
     let store = options().open(folder.path("a")).unwrap();
@@ -808,7 +808,7 @@ fn a_key_that_was_revoked_and_expired_and_pruned_is_not_brought_back_by_its_name
     store.close().unwrap();
     let mut named = Restore::default();
     named.named = vec![id];
-    let refused = options().restore(folder.path("a"), folder.path("b"), &named);
+    let refused = options().restore(folder.path("a"), folder.path("b"), &named, &mut go_on);
     assert_eq!(refused.unwrap_err().code(), Code::KEY_IS_REVOKED);
     let store = options().open(folder.path("a")).unwrap();
     assert_eq!(denial(&store, &token), Some(Denied::NotFound));
@@ -829,7 +829,12 @@ fn a_pruned_log_makes_a_restore_no_less_careful() {
     store.prune_log(store.info().unwrap().sequence - 1).unwrap();
     store.close().unwrap();
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     assert_eq!(restored.common_sequence, None);
     assert_eq!((restored.keys, restored.conflicts.len()), (0, 0));
@@ -865,7 +870,12 @@ fn a_string_that_was_imported_on_both_sides_stays_the_key_that_it_is_here() {
         let own = import(&store, &[STRING]);
         store.close().unwrap();
         let restored = options()
-            .restore(folder.path("a"), folder.path("b"), &Restore::default())
+            .restore(
+                folder.path("a"),
+                folder.path("b"),
+                &Restore::default(),
+                &mut go_on,
+            )
             .unwrap();
         assert_eq!((restored.keys, restored.kept_away), (0, 1));
         let store = options().open(folder.path("a")).unwrap();
@@ -893,7 +903,12 @@ fn a_backup_made_under_a_clock_that_ran_ahead_ends_no_keys() {
     backup(&there, &folder.path("b"));
     options()
         .clock(right.clone())
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     let store = options().clock(right).open(folder.path("a")).unwrap();
     assert_eq!(store.info().unwrap().mark, now);
@@ -921,7 +936,12 @@ fn a_key_that_both_sides_changed_is_left_disabled_and_named() {
     store.disable(id).unwrap();
     store.close().unwrap();
     let restored = options()
-        .restore(folder.path("a"), folder.path("b"), &Restore::default())
+        .restore(
+            folder.path("a"),
+            folder.path("b"),
+            &Restore::default(),
+            &mut go_on,
+        )
         .unwrap();
     let named: Vec<KeyId> = restored.conflicts.iter().map(|key| key.id).collect();
     assert_eq!((restored.keys, named), (1, vec![id]));
@@ -1067,7 +1087,7 @@ proptest::proptest! {
         );
         let revoked_there: Vec<bool> = tokens.iter().map(|token| revoked(&other, token)).collect();
         store.close().unwrap();
-        options().restore(folder.path("a"), folder.path("b"), &Restore::default()).unwrap();
+        options().restore(folder.path("a"), folder.path("b"), &Restore::default(), &mut go_on).unwrap();
 
         let store = options().open(folder.path("a")).unwrap();
         assert_whole(&store);

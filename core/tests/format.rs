@@ -138,7 +138,9 @@ fn a_golden_file_says_what_it_said(name: &str, golden: Golden, without: Code) {
         .check_on_open(CheckOnOpen::Always)
         .open(&path)
         .unwrap();
-    let report = store.check_integrity(&mut |_, _| ()).unwrap();
+    let report = store
+        .check_integrity(&mut |_, _| std::ops::ControlFlow::Continue(()))
+        .unwrap();
     assert_eq!(report.damage, Vec::<String>::new());
     hold_golden(&store, &clock, &tokens);
     store.close().unwrap();
@@ -281,7 +283,9 @@ fn neither_a_token_nor_its_secret_is_anywhere_in_the_file() {
         }
         let revoke = Revoke::default();
         store.revoke_token(&tokens[1], false, &revoke).unwrap();
-        store.backup(&backup, &mut |_, _| ()).unwrap();
+        store
+            .backup(&backup, &mut |_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap();
         store.close().unwrap();
         for path in [path, backup] {
             let bytes = fs::read(path).unwrap();

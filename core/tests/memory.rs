@@ -197,7 +197,12 @@ fn open_and_use(path: &std::path::Path) -> Store {
     let store = with().open(path).unwrap();
     assert!(store.verify(token.as_bytes(), &plain()).is_ok());
     store.revoke(id, &Revoke::default()).unwrap();
-    assert!(store.check_integrity(&mut |_, _| ()).unwrap().is_whole());
+    assert!(
+        store
+            .check_integrity(&mut |_, _| std::ops::ControlFlow::Continue(()))
+            .unwrap()
+            .is_whole()
+    );
     store
 }
 

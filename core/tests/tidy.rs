@@ -493,6 +493,69 @@ fn control_a_downward_import_passes() {
     );
 }
 
+// ---- the map for readers ----
+
+/// What the map of `docs/ARCHITECTURE.md` says otherwise than LAYERS, of the modules that there are.
+fn map_faults(page: &str, there: &[String]) -> Vec<String> {
+    let rows: Vec<Vec<&str>> = page
+        .lines()
+        .skip_while(|line| !line.starts_with("| layer |"))
+        .skip(2)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    let mut faults = Vec::new();
+    let named: Vec<&str> = rows.iter().map(|row| row[0]).collect();
+    let layers: Vec<&str> = LAYERS.iter().map(|(name, _)| *name).collect();
+    if named != layers {
+        faults.push(format!(
+            "docs/ARCHITECTURE.md has the layers {named:?}, and LAYERS {layers:?}"
+        ));
+    }
+    for (row, (layer, modules)) in rows.iter().zip(LAYERS) {
+        let shown = row[1].split('`').skip(1).step_by(2);
+        let mut shown: Vec<&str> = shown.map(|name| name.trim_end_matches('/')).collect();
+        shown.sort_unstable();
+        let mut wanted: Vec<&str> = modules.to_vec();
+        wanted.retain(|module| there.iter().any(|name| name == module));
+        wanted.sort_unstable();
+        if shown != wanted {
+            faults.push(format!(
+                "docs/ARCHITECTURE.md names {shown:?} in the layer {layer}, and there are {wanted:?}"
+            ));
+        }
+    }
+    faults
+}
+
+fn page_and_modules() -> (String, Vec<String>) {
+    let page = std::fs::read_to_string(root().join("docs/ARCHITECTURE.md")).expect("the page");
+    let sources = sources(&["core/src/"]);
+    let modules = sources.iter().filter_map(|source| source.module());
+    (page, modules.map(str::to_owned).collect())
+}
+
+#[test]
+fn the_map_for_readers_names_every_module_in_its_layer() {
+    let (page, modules) = page_and_modules();
+    assert_eq!(map_faults(&page, &modules), [""; 0]);
+}
+
+#[test]
+fn control_a_map_that_is_wrong_is_found() {
+    let (page, modules) = page_and_modules();
+    for (right, wrong) in [
+        ("`scan` ", ""),
+        ("`base62` ", "`base62` `nothing` "),
+        ("| memory |", "| usage |"),
+        ("| layer | modules |", "| no | map |"),
+    ] {
+        assert!(page.contains(right), "{right}");
+        let planted = page.replacen(right, wrong, 1);
+        assert!(!map_faults(&planted, &modules).is_empty(), "{right}");
+    }
+}
+
 #[test]
 fn control_each_module_is_in_one_layer() {
     let all: Vec<_> = LAYERS.iter().flat_map(|(_, modules)| *modules).collect();
