@@ -307,6 +307,8 @@ impl Run {
                     Code::PROJECT_IS_DISABLED
                 } else if bound.as_ref().is_some_and(|p| !within(p)) {
                     Code::SCOPE_NOT_ALLOWED
+                } else if life.is_some_and(|life| clock + life <= latest) {
+                    Code::CLOCK_IS_BEHIND
                 } else if from.zip(*life).is_some_and(|(from, life)| from >= life) {
                     Code::INVALID_TIME
                 } else {
@@ -474,10 +476,13 @@ impl Run {
                 let answer = code_of(&store.update(id, &update));
                 let expected = if key.revoked.is_some() {
                     Code::KEY_IS_REVOKED
-                } else if life.is_some_and(|life| life <= 0)
-                    || until
-                        .zip(key.from)
-                        .is_some_and(|(until, from)| from >= until)
+                } else if life.is_some_and(|life| life <= 0) {
+                    Code::INVALID_TIME
+                } else if until != key.until && until.is_some_and(|until| until <= latest) {
+                    Code::CLOCK_IS_BEHIND
+                } else if until
+                    .zip(key.from)
+                    .is_some_and(|(until, from)| from >= until)
                 {
                     Code::INVALID_TIME
                 } else {
