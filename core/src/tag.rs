@@ -12,6 +12,7 @@
 use hmac::{HmacReset, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::digest::{ct_eq_bytes, sha256};
 use crate::secret::Pepper;
@@ -103,11 +104,28 @@ fn mac(key: &HmacReset<Sha256>, parts: &[&[u8]]) -> [u8; 32] {
 }
 
 fn derive(pepper: &Pepper, store_id: [u8; 16], purpose: &[u8]) -> HmacReset<Sha256> {
-    let key = zeroize::Zeroizing::new(mac(
+    let derived = derive_unwiped(pepper, store_id, purpose);
+    wipe_stack();
+    derived
+}
+
+/// Not a part of its caller, so that what it leaves on the stack lies below that.
+#[inline(never)]
+fn derive_unwiped(pepper: &Pepper, store_id: [u8; 16], purpose: &[u8]) -> HmacReset<Sha256> {
+    let key = Zeroizing::new(mac(
         &keyed(pepper.bytes()),
         &[b"keyfob/derive/1/", purpose, b"/", &store_id],
     ));
     keyed(&*key)
+}
+
+/// Wipes what the function that was called before left on the stack: `hmac` makes its states from
+/// a block that holds the key, and does not wipe it.
+#[inline(never)]
+fn wipe_stack() {
+    let mut below = [0_u8; 4096];
+    below.as_mut_slice().zeroize();
+    std::hint::black_box(&below);
 }
 
 /// What the store keeps to tell a wrong pepper from a damaged file.

@@ -478,7 +478,7 @@ impl Run {
                     Code::KEY_IS_REVOKED
                 } else if life.is_some_and(|life| life <= 0) {
                     Code::INVALID_TIME
-                } else if until.is_some_and(|until| until <= latest) {
+                } else if until != key.until && until.is_some_and(|until| until <= latest) {
                     Code::CLOCK_IS_BEHIND
                 } else if until
                     .zip(key.from)
