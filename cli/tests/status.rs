@@ -191,10 +191,10 @@ fn interrupted(sandbox: &Sandbox, args: &[&str], begun: impl Fn() -> bool) -> (i
 #[test]
 fn long_work_is_broken_off_by_ctrl_c_and_the_store_is_whole() {
     let sandbox = Sandbox::new();
-    let lines: String = (0..30_000)
-        .map(|n| format!("q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf{n:05}\n"))
+    let lines: Vec<String> = (0..30_000)
+        .map(|n| format!("q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf{n:05}"))
         .collect();
-    std::fs::write(sandbox.path("lines"), lines).unwrap();
+    std::fs::write(sandbox.path("lines"), lines.join("\n")).unwrap();
     sandbox.ok(["import", "--format", "raw", "lines"]);
     sandbox.ok(["pepper", "generate", "pepper"]);
     let sequence = |sandbox: &Sandbox| -> u64 {

@@ -506,10 +506,12 @@ impl Store {
     }
 
     /// Writes what last-used times were kept and closes the file. Every clone of the handle
-    /// answers CLOSED afterwards.
+    /// answers CLOSED afterwards; a backup or check that runs comes to its end, and the file is
+    /// closed then.
     ///
     /// # Errors
-    /// What could not be written; the file is closed all the same.
+    /// What could not be written; the file is closed all the same. BUSY where a change or a
+    /// compaction does not end in time: the file is closed with the last clone.
     pub fn close(&self) -> Result<(), Error> {
         self.inner.disk.check_process()?;
         if self.inner.closed.load(Ordering::Acquire) {
