@@ -114,7 +114,7 @@ fn another_history_is_no_damage_and_has_its_own_advice() {
     assert_eq!(older.status, 1);
     assert!(older.out.contains("ends at 2, before 9"), "{}", older.out);
     sandbox.create(["b"]);
-    sandbox.ok(["prune", "--log-through", "2"]);
+    sandbox.ok(["prune", "--log-through", "2", "--yes"]);
     let pruned = sandbox.run(["check", "--expect", &format!("1:{zeros}")]);
     assert_eq!(pruned.status, 2);
     assert!(pruned.err.contains("begins at 3"), "{}", pruned.err);

@@ -197,7 +197,7 @@ fn a_key_shows_when_it_was_used_with_any_of_its_secrets() {
         let found = shown.lines().find(|line| line.starts_with(name));
         found.unwrap_or_else(|| panic!("{name}: {shown}"))
     };
-    assert!(line("last used ").ends_with("1 uses"), "{shown}");
+    assert!(line("last used ").ends_with("1 use"), "{shown}");
     assert!(line("secret last used ").ends_with("never"), "{shown}");
     let key = &sandbox.json(["show", &id])[0];
     assert_eq!(

@@ -190,7 +190,10 @@ fn long_work_shows_that_it_goes_on() {
     sandbox.ok(["backup", "copy.redb"]);
     std::fs::write(sandbox.path("rows"), "sk_live_9aF3kQz7LmX2vBn8RtYw4Cp6\n").unwrap();
     for (args, shows) in [
-        (&["restore", "copy.redb", "--yes"][..], "restoring"),
+        (
+            &["restore", "copy.redb", "--yes"][..],
+            "checking the backup",
+        ),
         (&["scan", "rows"], "scanning"),
         (
             &["import", "--format", "raw", "rows", "--name", "n"],

@@ -793,6 +793,7 @@ mod tests {
             ("PEPPER_REFUSED", 313),
             ("BEYOND_PARENT", 314),
             ("CLOCK_IS_BEHIND", 315),
+            ("INTERRUPTED", 316),
             ("NO_STORE", 400),
             ("STORE_EXISTS", 401),
             ("NOT_A_STORE", 402),
