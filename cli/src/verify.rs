@@ -69,7 +69,7 @@ impl VerifyArgs {
             requirement = requirement.any_project();
         }
         if let Some(environment) = &self.environment {
-            requirement = requirement.environment(environment.clone());
+            requirement = requirement.environment(*environment);
         }
         if self.any_env {
             requirement = requirement.any_environment();

@@ -175,7 +175,7 @@ impl Store {
             path: self.path().to_path_buf(),
             format: FORMAT_VERSION,
             store_id: identity.store_id,
-            prefix: identity.prefix.clone(),
+            prefix: identity.prefix,
             created_at: identity.created_at,
             sequence: state.sequence,
             head: state.head,

@@ -41,24 +41,30 @@ pub(crate) fn encode(mut number: u128, text: &mut [u8]) {
     }
 }
 
-/// The number of a text, unless a character is no digit or the number needs more than 128 bits.
-pub(crate) fn decode(text: &[u8]) -> Option<u128> {
-    let mut number: u128 = 0;
-    for chunk in text.chunks(DIGITS_IN_U64) {
-        let (mut low, mut scale) = (0_u64, 1_u64);
-        for &byte in chunk {
+/// The number of 22 digits, unless a character is no digit or the number needs more than 128 bits.
+/// In two halves of one straight line each, since every verification reads one.
+#[inline]
+pub(crate) fn decode(text: &[u8; 22]) -> Option<u128> {
+    const SCALE: u128 = 62_u128.pow(11);
+    let mut wrong = 0;
+    let mut half = |digits: &[u8]| {
+        // Eleven digits are below 2^66, so that the first is left out of the 64 bits.
+        let mut low = 0_u64;
+        for &byte in &digits[1..] {
             let value = VALUES[usize::from(byte)];
-            if value == NO_DIGIT {
-                return None;
-            }
+            wrong |= value;
             low = low * 62 + u64::from(value);
-            scale *= 62;
         }
-        number = number
-            .checked_mul(u128::from(scale))?
-            .checked_add(u128::from(low))?;
+        let first = VALUES[usize::from(digits[0])];
+        wrong |= first;
+        u128::from(first) * u128::from(62_u64.pow(10)) + u128::from(low)
+    };
+    let (high, low) = (half(&text[..11]), half(&text[11..]));
+    // A digit is below 62; what is none has all eight bits.
+    if wrong == NO_DIGIT {
+        return None;
     }
-    Some(number)
+    high.checked_mul(SCALE)?.checked_add(low)
 }
 
 /// Whether every byte is a digit.
@@ -82,6 +88,16 @@ mod tests {
         text
     }
 
+    /// One digit after the other, of any number of digits: what `decode` must equal.
+    fn decode_plainly(text: &[u8]) -> Option<u128> {
+        let mut number: u128 = 0;
+        for &byte in text {
+            let value = ALPHABET.iter().position(|digit| *digit == byte)?;
+            number = number.checked_mul(62)?.checked_add(value as u128)?;
+        }
+        Some(number)
+    }
+
     #[test]
     fn the_digits_stand_in_the_order_of_ascii() {
         assert!(ALPHABET.is_sorted());
@@ -101,7 +117,9 @@ mod tests {
     fn every_byte_is_a_digit_exactly_if_the_alphabet_has_it() {
         for byte in 0..=255_u8 {
             assert_eq!(are_digits(&[byte]), ALPHABET.contains(&byte));
-            assert_eq!(decode(&[byte]).is_some(), ALPHABET.contains(&byte));
+            let mut text = [b'0'; 22];
+            text[21] = byte;
+            assert_eq!(decode(&text).is_some(), ALPHABET.contains(&byte));
         }
     }
 
@@ -116,16 +134,27 @@ mod tests {
 
         #[test]
         fn a_text_that_reads_is_the_one_text_of_its_number(text in "[0-7][0-9A-Za-z]{21}") {
-            if let Some(number) = decode(text.as_bytes()) {
+            let digits = text.as_bytes().try_into().unwrap();
+            if let Some(number) = decode(digits) {
                 prop_assert_eq!(encode_plainly(number, 22), text.into_bytes());
             }
+        }
+
+        #[test]
+        fn twenty_two_digits_are_read_the_same_both_ways(text: [u8; 22], number: u128) {
+            prop_assert_eq!(decode(&text), decode_plainly(&text));
+            let mut text = [0; 22];
+            encode(number, &mut text);
+            prop_assert_eq!(decode(&text), Some(number));
+            text[0] = b'z';
+            prop_assert_eq!(decode(&text), decode_plainly(&text));
         }
 
         #[test]
         fn six_digits_hold_every_checksum(sum: u32) {
             let mut text = [0; 6];
             encode(u128::from(sum), &mut text);
-            prop_assert_eq!(decode(&text), Some(u128::from(sum)));
+            prop_assert_eq!(decode_plainly(&text), Some(u128::from(sum)));
         }
     }
 }

@@ -98,6 +98,7 @@ impl Inner {
     /// After a commit that failed: whether it happened is read from the file, opened anew. Where
     /// that cannot be read either, the outcome is unknown, and said to be.
     fn unhappened(&self, error: StoreError, written: Option<(u64, [u8; 32])>) -> Error {
+        self.forget_cached();
         let stands = self.disk.read(|transaction| {
             let ring = self.keys(|ring| read::is_changing(transaction, ring))?;
             let reader = Reader::new(transaction, ring);
@@ -124,6 +125,7 @@ impl Inner {
     /// traffic.
     pub(crate) fn flush_marks(&self) -> Result<(), Error> {
         let _one = self.marks.writing();
+        self.collect_uses();
         for (number, batch) in self.marks.take().chunks(limits::USAGE_ROWS).enumerate() {
             if number > 0 {
                 std::thread::sleep(TURN);
@@ -478,7 +480,8 @@ mod tests {
         let (bench, store) = Bench::new();
         let (id, token) = create(&store).unwrap();
         store.close().unwrap();
-        let options = || bench.options().page_cache_bytes(0);
+        // Without keys in memory, which are verified while the file is away.
+        let options = || bench.options().page_cache_bytes(0).key_cache_bytes(0);
         let store = options().open(&bench.path).unwrap();
         let break_it = |store: &Store| {
             bench.faults.fail_after(0, false);
@@ -523,14 +526,14 @@ mod tests {
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     at += 1;
                     let id = KeyId::from_bytes(at.to_be_bytes());
-                    store.note_use(id, 1, store.inner.clock.now());
+                    store.note_use((id, 1), store.inner.clock.now());
                     noted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
             });
             while noted.load(std::sync::atomic::Ordering::Relaxed) < 5_000 {
                 std::thread::yield_now();
             }
-            store.note_use(known, 1, store.inner.clock.now());
+            store.note_use((known, 1), store.inner.clock.now());
             let flushing = store.clone();
             scope.spawn(move || {
                 ended

@@ -4,14 +4,17 @@
 //! that fails and [`explain`] reports them all. [`Verified`] has private fields and no other maker,
 //! so whoever holds one knows that every check ran.
 
+use std::fmt;
+
+use crate::class::{Class, ClassNumber, ClassRef, OWNER_BYTES, keep};
 use crate::error::Denied;
 use crate::id::KeyId;
-use crate::key::{KeyRecord, KeyState, MatchedSecret};
+use crate::key::{KeyRecord, KeyState, MatchedSecret, admits};
 use crate::project::ProjectRecord;
 use crate::requirement::{EnvironmentRule, ProjectRule, Requirement};
 use crate::scope::ScopeSet;
 use crate::time::{Now, Timestamp};
-use crate::token::Environment;
+use crate::token::{Environment, Prefix};
 
 /// A step of a verification. The order is that of the checks.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, PartialOrd, Ord)]
@@ -83,61 +86,155 @@ impl Check {
     }
 }
 
+/// What a verification looks at of a key once a secret of it matched: the record and its project,
+/// as far as they matter, from the file or from the cache.
+#[derive(Clone, Debug)]
+pub(crate) struct Facts {
+    pub(crate) key_id: KeyId,
+    /// Of the secret that matched.
+    pub(crate) generation: u32,
+    pub(crate) matched: MatchedSecret,
+    /// Taken away for good, or its project was deleted.
+    pub(crate) revoked: bool,
+    /// Disabled, or its project is.
+    pub(crate) disabled: bool,
+    /// When the secret that matched ends: with the key, or with its grace.
+    pub(crate) expires_at: Option<Timestamp>,
+    /// Padded with zeros; a longer one is in the class.
+    pub(crate) owner: [u8; OWNER_BYTES],
+    pub(crate) class: ClassRef,
+}
+
+impl Facts {
+    /// The facts of a record; with them the number of their class, unless it is beyond the bound.
+    pub(crate) fn of(
+        prefix: &Prefix,
+        key_id: KeyId,
+        record: &KeyRecord,
+        project: Option<&ProjectRecord>,
+        matched: MatchedSecret,
+    ) -> (Self, Option<ClassNumber>) {
+        let mut owner = [0; OWNER_BYTES];
+        let own = record.owner.as_deref().unwrap_or_default();
+        let long_owner = match owner.get_mut(..own.len()) {
+            Some(place) => {
+                place.copy_from_slice(own.as_bytes());
+                None
+            }
+            None => record.owner.clone(),
+        };
+        let grace = match (matched, &record.previous) {
+            (MatchedSecret::Previous, Some(previous)) => Some(previous.grace_expires_at),
+            _ => None,
+        };
+        let (class, number) = keep(Class {
+            head: format!("{prefix}_{}_", record.environment),
+            environment: record.environment,
+            scopes: match project {
+                None => record.scopes.clone(),
+                Some(project) => record.scopes.narrowed_by(&project.scopes),
+            },
+            project: project.map(|project| project.name.clone()),
+            not_before: record.not_before,
+            ip_list: record.ip_list.clone(),
+            long_owner,
+        });
+        let facts = Facts {
+            key_id,
+            generation: record.generation(matched),
+            matched,
+            revoked: record.revocation.is_some()
+                || project.is_some_and(|project| project.deleted_at.is_some()),
+            disabled: !record.enabled || project.is_some_and(|project| !project.enabled),
+            expires_at: record.expires_at.into_iter().chain(grace).min(),
+            owner,
+            class,
+        };
+        (facts, number)
+    }
+
+    fn owner(&self) -> Option<&str> {
+        if let Some(owner) = &self.class.long_owner {
+            return Some(owner);
+        }
+        let end = self.owner.iter().position(|byte| *byte == 0);
+        let owner = self.owner.get(..end.unwrap_or(OWNER_BYTES))?;
+        // An owner is never empty.
+        str::from_utf8(owner).ok().filter(|owner| !owner.is_empty())
+    }
+}
+
 /// A token that is good for what was required.
 ///
 /// Only the decision can make one. Name, metadata and tags are read on demand with
-/// [`Store::get`](crate::Store::get).
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Verified {
-    key_id: KeyId,
-    matched: MatchedSecret,
-    generation: u32,
-    owner: Option<String>,
-    project: Option<String>,
-    environment: Environment,
-    scopes: ScopeSet,
-    expires_at: Option<Timestamp>,
-}
+/// [`Store::get`](crate::Store::get). A clone copies some 80 bytes.
+#[derive(Clone)]
+pub struct Verified(Facts);
 
 impl Verified {
     /// The id of the key.
     pub fn key_id(&self) -> KeyId {
-        self.key_id
+        self.0.key_id
     }
 
     /// Which of the key's secrets the token holds.
     pub fn matched(&self) -> MatchedSecret {
-        self.matched
+        self.0.matched
     }
 
     /// The generation of the secret that matched, which no other secret of the key ever has.
     pub(crate) fn generation(&self) -> u32 {
-        self.generation
+        self.0.generation
     }
 
     /// Whom the key belongs to, as who created it said.
     pub fn owner(&self) -> Option<&str> {
-        self.owner.as_deref()
+        self.0.owner()
     }
 
     /// The name of the project that the key is bound to.
     pub fn project(&self) -> Option<&str> {
-        self.project.as_deref()
+        self.0.class.project.as_deref()
     }
 
     /// The environment of the key.
     pub fn environment(&self) -> &Environment {
-        &self.environment
+        &self.0.class.environment
     }
 
     /// What the token grants: the key's scopes, as far as its project allows them today.
     pub fn scopes(&self) -> &ScopeSet {
-        &self.scopes
+        &self.0.class.scopes
     }
 
-    /// When the token ends: the key's expiry, or the end of the grace where it is the old secret.
+    /// When the token ends: with the key, or with the grace where it is the old secret.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.expires_at
+        self.0.expires_at
+    }
+}
+
+impl PartialEq for Verified {
+    fn eq(&self, other: &Self) -> bool {
+        let parts = |v: &Verified| (v.key_id(), v.generation(), v.expires_at());
+        parts(self) == parts(other)
+            && self.owner() == other.owner()
+            && *self.0.class == *other.0.class
+    }
+}
+
+impl Eq for Verified {}
+
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified")
+            .field("key_id", &self.key_id())
+            .field("matched", &self.matched())
+            .field("owner", &self.owner())
+            .field("project", &self.project())
+            .field("environment", &self.environment())
+            .field("scopes", &self.scopes())
+            .field("expires_at", &self.expires_at())
+            .finish()
     }
 }
 
@@ -153,13 +250,9 @@ pub(crate) enum StatedProject<'a> {
 }
 
 /// All that a decision looks at, once the secret matched.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Case<'a> {
-    pub(crate) key_id: KeyId,
-    pub(crate) record: &'a KeyRecord,
-    pub(crate) matched: MatchedSecret,
-    /// The record of the key's project; none where the key has none.
-    pub(crate) project: Option<&'a ProjectRecord>,
+    pub(crate) facts: &'a Facts,
     pub(crate) stated: StatedProject<'a>,
     pub(crate) requirement: &'a Requirement,
     pub(crate) now: Now,
@@ -179,76 +272,61 @@ const ORDER: [Check; 9] = [
 ];
 
 impl Case<'_> {
-    /// What the key grants today.
-    fn granted(&self) -> ScopeSet {
-        match self.project {
-            None => self.record.scopes.clone(),
-            Some(project) => self.record.scopes.narrowed_by(&project.scopes),
-        }
+    /// Whether the project has to be looked up that was stated: a key without one is good in it,
+    /// but not in one of another owner.
+    pub(crate) fn asks_for_project(facts: &Facts, requirement: &Requirement) -> bool {
+        facts.class.project.is_none() && matches!(requirement.project, ProjectRule::Named(_))
     }
 
-    fn grants(&self, scope: &crate::scope::Scope) -> bool {
-        self.record.scopes.grants(scope)
-            && self
-                .project
-                .is_none_or(|project| project.scopes.grants(scope))
-    }
-
-    /// Until when the matched secret is good.
-    fn ends_at(&self) -> Option<Timestamp> {
-        match (self.matched, &self.record.previous) {
-            (MatchedSecret::Previous, Some(previous)) => Some(previous.grace_expires_at),
-            _ => self.record.expires_at,
-        }
-    }
-
+    #[allow(clippy::inline_always)] // the checks of a verification are one straight line
+    #[inline(always)]
     fn judge(&self, check: Check) -> Result<(), Denied> {
         let Case {
-            key_id: _,
-            record,
-            matched: _,
-            project,
+            facts,
             stated,
             requirement,
             now,
         } = self;
+        let class = &*facts.class;
         let (good, denied) = match check {
             // These were judged before there was a case.
             Check::Shape | Check::Checksum | Check::Record | Check::Digest => return Ok(()),
-            Check::Revoked => (
-                record.revocation.is_none()
-                    && project.is_none_or(|project| project.deleted_at.is_none()),
-                Denied::Revoked,
-            ),
-            Check::Disabled => (
-                record.enabled && project.is_none_or(|project| project.enabled),
-                Denied::Disabled,
-            ),
+            Check::Revoked => (!facts.revoked, Denied::Revoked),
+            Check::Disabled => (!facts.disabled, Denied::Disabled),
             Check::NotBefore => (
-                record.not_before.is_none_or(|at| now.clock >= at),
+                class.not_before.is_none_or(|at| now.clock >= at),
                 Denied::NotYetValid,
             ),
             Check::Expired => (
-                !record.is_expired(*now) && self.ends_at().is_none_or(|at| now.latest() < at),
+                facts.expires_at.is_none_or(|at| now.latest() < at),
                 Denied::Expired,
             ),
             Check::Environment => (
                 match &requirement.environment {
                     EnvironmentRule::Any => true,
-                    EnvironmentRule::Exactly(environment) => *environment == record.environment,
+                    EnvironmentRule::Exactly(environment) => *environment == class.environment,
                 },
                 Denied::WrongEnvironment,
             ),
             Check::Owner => (
-                requirement.owner.is_none() || requirement.owner == record.owner,
+                requirement
+                    .owner
+                    .as_deref()
+                    .is_none_or(|owner| facts.owner() == Some(owner)),
                 Denied::WrongOwner,
             ),
             Check::Project => return self.judge_project(*stated),
-            Check::Ip => (record.admits(requirement.ip), Denied::IpNotAllowed),
+            Check::Ip => (admits(&class.ip_list, requirement.ip), Denied::IpNotAllowed),
             Check::Scopes => (
-                requirement.all.iter().all(|scope| self.grants(scope))
+                requirement
+                    .all
+                    .iter()
+                    .all(|scope| class.scopes.grants(scope))
                     && (requirement.any.is_empty()
-                        || requirement.any.iter().any(|scope| self.grants(scope))),
+                        || requirement
+                            .any
+                            .iter()
+                            .any(|scope| class.scopes.grants(scope))),
                 Denied::InsufficientScope,
             ),
         };
@@ -258,41 +336,51 @@ impl Case<'_> {
     /// A project token is good only where its project is stated or any will do; a key without a
     /// project is good in every project, but not in one of another owner.
     fn judge_project(&self, stated: StatedProject<'_>) -> Result<(), Denied> {
-        match (&self.requirement.project, self.project) {
+        match (&self.requirement.project, &self.facts.class.project) {
             (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
-            (ProjectRule::Named(name), Some(project)) if *name == project.name => Ok(()),
+            (ProjectRule::Named(name), Some(project)) if name == project => Ok(()),
             (ProjectRule::NotStated | ProjectRule::Named(_), Some(_)) => Err(Denied::WrongProject),
             (ProjectRule::Named(_), None) => match stated {
                 StatedProject::Owner(None) => Ok(()),
-                StatedProject::Owner(owner) if owner == self.record.owner.as_deref() => Ok(()),
+                StatedProject::Owner(owner) if owner == self.facts.owner() => Ok(()),
                 StatedProject::Owner(_) => Err(Denied::WrongOwner),
                 StatedProject::Unknown | StatedProject::NotNeeded => Err(Denied::WrongProject),
             },
         }
     }
-
-    fn verified(&self) -> Verified {
-        Verified {
-            key_id: self.key_id,
-            matched: self.matched,
-            generation: self.record.generation(self.matched),
-            owner: self.record.owner.clone(),
-            project: self.project.map(|project| project.name.clone()),
-            environment: self.record.environment.clone(),
-            scopes: self.granted(),
-            expires_at: self.ends_at(),
-        }
-    }
 }
 
 /// Whether the token is good for what is required: the first check that fails, or the proof.
-pub(crate) fn decide(case: &Case<'_>) -> Result<Verified, Denied> {
-    ORDER.iter().try_for_each(|check| case.judge(*check))?;
-    Ok(case.verified())
+///
+/// The checks are those of [`ORDER`], written out so that they become one straight line.
+#[allow(clippy::inline_always)] // see `judge`
+#[inline(always)]
+pub(crate) fn decide(
+    facts: Facts,
+    stated: StatedProject<'_>,
+    requirement: &Requirement,
+    now: Now,
+) -> Result<Verified, Denied> {
+    let case = Case {
+        facts: &facts,
+        stated,
+        requirement,
+        now,
+    };
+    case.judge(Check::Revoked)?;
+    case.judge(Check::Disabled)?;
+    case.judge(Check::NotBefore)?;
+    case.judge(Check::Expired)?;
+    case.judge(Check::Environment)?;
+    case.judge(Check::Owner)?;
+    case.judge(Check::Project)?;
+    case.judge(Check::Ip)?;
+    case.judge(Check::Scopes)?;
+    Ok(Verified(facts))
 }
 
 /// Every check with its outcome, also those after the first that fails.
-pub(crate) fn explain(case: &Case<'_>) -> Vec<(Check, Result<(), Denied>)> {
+pub(crate) fn explain(case: Case<'_>) -> Vec<(Check, Result<(), Denied>)> {
     ORDER
         .iter()
         .map(|check| (*check, case.judge(*check)))

@@ -25,7 +25,9 @@ const _: () = assert!(
 );
 
 /// The block of every secret but for the secret's characters: label, end mark, length in bits.
-const TEMPLATE: [u8; BLOCK_LEN] = {
+///
+/// In words, which are wiped in an eighth of the time that bytes take.
+const TEMPLATE: [u64; BLOCK_LEN / 8] = {
     let mut block = [0; BLOCK_LEN];
     let mut at = 0;
     while at < LABEL.len() {
@@ -35,7 +37,7 @@ const TEMPLATE: [u8; BLOCK_LEN] = {
     block[MESSAGE_LEN] = 0x80;
     let bits = (MESSAGE_LEN as u64 * 8).to_be_bytes();
     (block[62], block[63]) = (bits[6], bits[7]);
-    block
+    bytemuck::must_cast(block)
 };
 
 /// The state in which SHA-256 starts (FIPS 180-4, 5.3.3).
@@ -63,16 +65,26 @@ impl Digest {
     /// The block is padded by hand: the streaming interface costs a third more for its buffer.
     #[inline]
     pub(crate) fn of_secret(secret: &[u8; SECRET_LEN]) -> Self {
-        let mut block = TEMPLATE;
+        let mut words = TEMPLATE;
+        let block: &mut [u8; BLOCK_LEN] = bytemuck::must_cast_mut(&mut words);
         block[LABEL.len()..MESSAGE_LEN].copy_from_slice(secret);
         let mut state = START;
-        compress256(&mut state, std::slice::from_ref(&block));
-        block.as_mut_slice().zeroize();
+        compress256(&mut state, std::slice::from_ref(block));
+        words.zeroize();
         let mut digest = [0; 32];
         for (bytes, word) in digest.as_chunks_mut::<4>().0.iter_mut().zip(state) {
             *bytes = word.to_be_bytes();
         }
         Digest(digest)
+    }
+
+    /// The digest of these bytes, which were [`bytes`](Self::bytes) once.
+    pub(crate) const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Digest(bytes)
+    }
+
+    pub(crate) const fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// Whether both are the same, in a time that does not tell where they differ.

@@ -47,6 +47,7 @@ macro_rules! id {
             }
 
             /// The id of a text, which must be exactly what [`to_text`](Self::to_text) gives.
+            #[inline]
             pub fn parse(text: &[u8]) -> Option<Self> {
                 let text: &[u8; TEXT_LEN] = text.try_into().ok()?;
                 base62::decode(text).map(|number| Self(number.to_be_bytes()))

@@ -71,7 +71,7 @@ impl ImportDefaults {
         let mut new = NewKey::new(name.as_deref().unwrap_or(NAME));
         new.scopes.clone_from(scopes);
         new.project.clone_from(project);
-        new.environment = environment.clone().unwrap_or_default();
+        new.environment = (*environment).unwrap_or_default();
         new.owner.clone_from(owner);
         new.tags.clone_from(tags);
         KeyRecord::check_new(&new)?;
@@ -249,7 +249,7 @@ impl Store {
         };
         new.environment = match environment {
             Some(environment) => Environment::parse(&environment)?,
-            None => defaults.environment.clone().unwrap_or_default(),
+            None => defaults.environment.unwrap_or_default(),
         };
         new.owner = owner.or_else(|| defaults.owner.clone());
         new.metadata = metadata;

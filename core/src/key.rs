@@ -351,6 +351,15 @@ fn unmapped(address: IpAddr) -> IpAddr {
     address.to_canonical()
 }
 
+/// Whether an address is on a list; an empty list admits any, also none at all.
+#[inline]
+pub(crate) fn admits(list: &[IpNet], address: Option<IpAddr>) -> bool {
+    list.is_empty()
+        || address
+            .map(unmapped)
+            .is_some_and(|ip| list.iter().any(|range| range.contains(&ip)))
+}
+
 /// A range of IPv4-mapped addresses becomes the IPv4 range that it means.
 fn unmapped_range(range: IpNet) -> IpNet {
     const MAPPED_BITS: u8 = 96;
@@ -434,7 +443,7 @@ impl KeyRecord {
             name: new.name.clone(),
             scopes: new.scopes.clone(),
             project,
-            environment: new.environment.clone(),
+            environment: new.environment,
             owner,
             created_at: now,
             updated_at: now,
@@ -505,14 +514,6 @@ impl KeyRecord {
             (MatchedSecret::Previous, Some(previous)) => previous.slot.generation,
             _ => self.current.generation,
         }
-    }
-
-    /// Whether an address is on its list; an empty list admits any, also none at all.
-    pub(crate) fn admits(&self, address: Option<IpAddr>) -> bool {
-        self.ip_list.is_empty()
-            || address
-                .map(unmapped)
-                .is_some_and(|ip| self.ip_list.iter().any(|n| n.contains(&ip)))
     }
 
     /// Changes what an update names; none where nothing changes. A revoked key is refused.
@@ -633,7 +634,7 @@ impl KeyRecord {
             name: self.name.clone(),
             scopes: self.scopes.clone(),
             project: self.project,
-            environment: self.environment.clone(),
+            environment: self.environment,
             owner: self.owner.clone(),
             expires_at: self.expires_at,
             not_before: self.not_before,
@@ -1004,13 +1005,16 @@ mod tests {
     #[test]
     fn a_mapped_address_counts_as_ipv4_and_an_empty_list_admits_even_none() {
         let mut record = record(None);
-        assert!(record.admits(None));
+        assert!(admits(&record.ip_list, None));
         record.ip_list = checked_ip_list(&["10.0.0.0/8".parse().unwrap()]).unwrap();
-        assert!(record.admits(Some("10.1.2.3".parse().unwrap())));
-        assert!(record.admits(Some("::ffff:10.1.2.3".parse().unwrap())));
-        assert!(!record.admits(Some("11.0.0.1".parse().unwrap())));
+        assert!(admits(&record.ip_list, Some("10.1.2.3".parse().unwrap())));
+        assert!(admits(
+            &record.ip_list,
+            Some("::ffff:10.1.2.3".parse().unwrap())
+        ));
+        assert!(!admits(&record.ip_list, Some("11.0.0.1".parse().unwrap())));
         assert!(
-            !record.admits(None),
+            !admits(&record.ip_list, None),
             "a key with a list is good only where an address is given"
         );
         let mapped = checked_ip_list(&["::ffff:10.0.0.0/104".parse().unwrap()]).unwrap();

@@ -19,7 +19,7 @@ use crate::token::{Environment, Prefix, hint};
 pub struct SecretUse {
     /// When a verification last succeeded; none where none did.
     pub last_used_at: Option<Timestamp>,
-    /// How many did.
+    /// How many did, those of one second counted as one while the key is in a process's memory.
     pub uses: u64,
 }
 

@@ -236,6 +236,7 @@ impl Store {
         record: &KeyRecord,
         written: impl Fn(u32) -> Result<Usage, StoreError>,
     ) -> Result<Uses, StoreError> {
+        self.inner.collect_uses_of(id);
         let of = |generation| -> Result<SecretUse, StoreError> {
             let noted = self.inner.marks.of((id, generation));
             Ok(told(written(generation)?.merged(noted)))

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::Duration;
 
+use crate::cache::{Cache, Place};
 use crate::disk::backend::Deadlines;
 use crate::disk::file::Tolerance;
 use crate::disk::read::{Peppers, Reader, identify, is_changing};
@@ -22,10 +23,13 @@ use crate::secret::{Pepper, fill_from_system};
 use crate::tag::{Generation, Keyring, TAG_BYTES, TagSum, pepper_check};
 use crate::time::{Clock, Now, Timestamp};
 use crate::token::Prefix;
-use crate::usage::Marks;
+use crate::usage::{Marks, SecretId};
 
 /// How often last-used times are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// How much memory the keys in it may take, unless it is set: some 145,000 keys.
+const KEY_CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a store is created or opened.
 ///
@@ -46,6 +50,7 @@ pub struct StoreOptions {
     least_sequence: Option<u64>,
     clock: Clock,
     flush_every: Duration,
+    cache_bytes: usize,
     disk: DiskOptions,
 }
 
@@ -75,6 +80,7 @@ impl StoreOptions {
             least_sequence: None,
             clock: Clock::system(),
             flush_every: FLUSH_EVERY,
+            cache_bytes: KEY_CACHE_BYTES,
             disk: DiskOptions {
                 tolerance: Tolerance {
                     mode: 0o600,
@@ -89,6 +95,7 @@ impl StoreOptions {
                 read_only: false,
                 exclusive: false,
                 check: CheckOnOpen::Auto,
+                map_header: true,
                 #[cfg(test)]
                 faults: None,
             },
@@ -175,6 +182,23 @@ impl StoreOptions {
     #[must_use]
     pub fn page_cache_bytes(mut self, bytes: usize) -> Self {
         self.disk.cache_bytes = bytes;
+        self
+    }
+
+    /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 113 for each key.
+    /// What is in it is verified without reading the file. Zero reads the file each time.
+    #[must_use]
+    pub fn key_cache_bytes(mut self, bytes: usize) -> Self {
+        self.cache_bytes = bytes;
+        self
+    }
+
+    /// Whether the first page of the file is mapped, so that a commit of another process is noticed
+    /// by looking at memory; true unless it is set. Truncating a mapped file ends the process with
+    /// SIGBUS; without the mapping each verification reads the page with a system call.
+    #[must_use]
+    pub fn map_header(mut self, map: bool) -> Self {
+        self.disk.map_header = map;
         self
     }
 
@@ -266,7 +290,7 @@ impl StoreOptions {
         if self.disk.read_only {
             return Err(Misuse::argument("options", "a new store cannot be read-only").into());
         }
-        let Some(prefix) = self.prefix.clone() else {
+        let Some(prefix) = self.prefix else {
             return Err(Misuse::argument("prefix", "a new store needs one, such as `acme`").into());
         };
         let mut store_id = [0; 16];
@@ -369,6 +393,7 @@ impl StoreOptions {
             ring,
             settled: OnceLock::new(),
             marks: Marks::default(),
+            cache: Cache::new(self.cache_bytes),
             flush_every: self.flush_every,
             flusher: AtomicBool::new(false),
             closed: AtomicBool::new(false),
@@ -384,13 +409,14 @@ impl StoreOptions {
     /// The same options for another file.
     pub(crate) fn same(&self) -> StoreOptions {
         StoreOptions {
-            prefix: self.prefix.clone(),
+            prefix: self.prefix,
             peppers: self.peppers.clone(),
             actor: self.actor.clone(),
             policy: self.policy,
             least_sequence: self.least_sequence,
             clock: self.clock.clone(),
             flush_every: self.flush_every,
+            cache_bytes: self.cache_bytes,
             disk: self.disk.clone(),
         }
     }
@@ -467,6 +493,7 @@ pub(crate) struct Inner {
     /// What the clock showed when the store was opened, and what had passed in truth by then.
     opened_at: (Timestamp, i64),
     pub(crate) marks: Marks,
+    pub(crate) cache: Cache,
     flush_every: Duration,
     flusher: AtomicBool,
     closed: AtomicBool,
@@ -580,13 +607,29 @@ impl Store {
         })
     }
 
-    /// Notes a use, and starts the thread that writes uses where it does not run yet.
-    pub(crate) fn note_use(&self, key_id: KeyId, generation: u32, at: Timestamp) {
-        if self.inner.disk.options().read_only {
+    /// Notes a use of a key in the cache.
+    #[inline]
+    pub(crate) fn note_cached_use(&self, secret: SecretId, place: Place, at: Timestamp) {
+        match u32::try_from(at.unix()) {
+            Ok(at) => self.inner.cache.mark(place, at),
+            Err(_) => self.note_use(secret, at),
+        }
+    }
+
+    /// Notes a use that the cache does not count.
+    pub(crate) fn note_use(&self, secret: SecretId, at: Timestamp) {
+        if !self.inner.disk.options().read_only {
+            self.inner.marks.note(secret, at.unix());
+            self.start_flushing();
+        }
+    }
+
+    /// Starts the thread that writes uses where it does not run yet.
+    pub(crate) fn start_flushing(&self) {
+        let inner = &self.inner;
+        if inner.disk.options().read_only {
             return;
         }
-        self.inner.marks.note((key_id, generation), at.unix());
-        let inner = &self.inner;
         if inner.flush_every.is_zero() || inner.flusher.swap(true, Ordering::AcqRel) {
             return;
         }

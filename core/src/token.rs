@@ -32,10 +32,10 @@ use serde::{Deserialize, Serialize};
 use crate::base62;
 use crate::error::Misuse;
 use crate::id::KeyId;
-use crate::limits::{ENVIRONMENT_BYTES, PREFIX_BYTES, PRESENTED_BYTES, TOKEN_BYTES};
+use crate::limits::{ENVIRONMENT_BYTES, PREFIX_BYTES, TOKEN_BYTES};
 use crate::secret::{SECRET_LEN, Secret, Token};
 
-const VERSION: u8 = b'1';
+pub(crate) const VERSION: u8 = b'1';
 const CHECKSUM_LEN: usize = 6;
 /// What follows the last underscore: version, key id, secret, checksum.
 pub(crate) const BODY_LEN: usize = 1 + KeyId::TEXT_LEN + SECRET_LEN + CHECKSUM_LEN;
@@ -84,27 +84,55 @@ pub(crate) fn has_shape(text: &[u8], prefix: &Prefix) -> bool {
 }
 
 fn parse_shape<'a>(text: &'a [u8], prefix: &Prefix) -> Option<ParsedToken<'a>> {
-    if text.len() > PRESENTED_BYTES {
+    if text.len() > TOKEN_BYTES {
         return None;
     }
-    let (head, body) = text.split_last_chunk::<BODY_LEN>()?;
-    let head = head.strip_suffix(b"_")?.strip_prefix(prefix.0.as_bytes())?;
+    let Parts {
+        head,
+        version,
+        key_id,
+        secret,
+        checksum,
+    } = split(text)?;
+    let head = head.strip_suffix(b"_")?.strip_prefix(prefix.as_bytes())?;
     // Without an underscore in it, so that this is what follows the last but one.
     let environment = head.strip_prefix(b"_")?;
-    if !is_environment(environment) || !base62::are_digits(body) {
+    let digits = base62::are_digits(secret) && base62::are_digits(checksum);
+    if version != VERSION || !is_environment(environment) || !digits {
         return None;
     }
-    let (version, rest) = body.split_first()?;
-    let (id, rest) = rest.split_at_checked(KeyId::TEXT_LEN)?;
-    let secret = rest.first_chunk()?;
-    if *version != VERSION {
-        return None;
-    }
-    let environment = str::from_utf8(environment).ok()?;
     Some(ParsedToken {
-        environment,
-        key_id: KeyId::parse(id)?,
+        environment: str::from_utf8(environment).ok()?,
+        key_id: KeyId::parse(key_id)?,
         secret,
+    })
+}
+
+/// What stands where in a text that is as long as a token can be. Nothing of it was read: whoever
+/// compares all of it with a token that was read before need not read it again.
+#[derive(Clone, Copy)]
+pub(crate) struct Parts<'a> {
+    /// What is before the body: prefix and environment, each with its underscore.
+    pub(crate) head: &'a [u8],
+    pub(crate) version: u8,
+    pub(crate) key_id: &'a [u8; KeyId::TEXT_LEN],
+    pub(crate) secret: &'a [u8; SECRET_LEN],
+    pub(crate) checksum: &'a [u8; CHECKSUM_LEN],
+}
+
+/// Splits a text where the parts of a token would be.
+#[inline]
+pub(crate) fn split(text: &[u8]) -> Option<Parts<'_>> {
+    let (head, body) = text.split_last_chunk::<BODY_LEN>()?;
+    let (version, rest) = body.split_first()?;
+    let (key_id, rest) = rest.split_first_chunk()?;
+    let (secret, rest) = rest.split_first_chunk()?;
+    Some(Parts {
+        head,
+        version: *version,
+        key_id,
+        secret,
+        checksum: rest.first_chunk()?,
     })
 }
 
@@ -130,9 +158,9 @@ pub(crate) fn compose(
             }
             len += part.len();
         };
-        put(prefix.0.as_bytes());
+        put(prefix.as_bytes());
         put(b"_");
-        put(environment.0.as_bytes());
+        put(environment.as_bytes());
         put(b"_");
         put(&[VERSION]);
         put(&key_id.to_text());
@@ -182,7 +210,7 @@ pub(crate) fn find_in<'a>(
     haystack: &'a [u8],
     prefix: &Prefix,
 ) -> impl Iterator<Item = Range<usize>> + use<'a> {
-    let prefix = prefix.clone();
+    let prefix = *prefix;
     let needle = memmem::Finder::new(&format!("{prefix}_")).into_owned();
     let mut from = 0;
     std::iter::from_fn(move || {
@@ -231,9 +259,9 @@ macro_rules! label {
         $right:literal
     ) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name(String);
+        pub struct $name([u8; $most]);
 
         impl $name {
             /// The value of a text that follows the rule of this type.
@@ -247,12 +275,28 @@ macro_rules! label {
                 if !$is(text.as_bytes()) {
                     return Err(Misuse::argument($what, format!(concat!("{:?} ", $right), text)));
                 }
-                Ok(Self(text.to_owned()))
+                let mut padded = [0; $most];
+                for (place, byte) in padded.iter_mut().zip(text.bytes()) {
+                    *place = byte;
+                }
+                Ok(Self(padded))
             }
 
             /// The text.
             pub fn as_str(&self) -> &str {
-                &self.0
+                str::from_utf8(self.as_bytes()).unwrap_or_default() // ASCII, by its rule
+            }
+
+            /// The bytes of the text; it is kept with zeros behind it.
+            pub(crate) fn as_bytes(&self) -> &[u8] {
+                let end = self.0.iter().position(|byte| *byte == 0);
+                end.and_then(|end| self.0.get(..end)).unwrap_or(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.debug_tuple(stringify!($name)).field(&self.as_str()).finish()
             }
         }
 
@@ -274,13 +318,13 @@ macro_rules! label {
 
         impl From<$name> for String {
             fn from(value: $name) -> String {
-                value.0
+                value.as_str().to_owned()
             }
         }
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.pad(&self.0)
+                f.pad(self.as_str())
             }
         }
     };
@@ -301,7 +345,9 @@ label! {
 impl Environment {
     /// The environment `live`, which holds wherever no other is stated.
     pub fn live() -> Self {
-        Environment("live".to_owned())
+        let mut text = [0; ENVIRONMENT_BYTES];
+        text[..4].copy_from_slice(b"live");
+        Environment(text)
     }
 }
 

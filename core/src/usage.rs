@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
+use crate::cache::Used;
 use crate::disk::schema::Usage;
 use crate::id::KeyId;
 
@@ -58,6 +59,22 @@ impl Marks {
                 uses: 1,
             },
         );
+    }
+
+    /// Notes what the cache counted.
+    pub(crate) fn add_all(&self, used: impl IntoIterator<Item = Used>) {
+        let mut used = used.into_iter().peekable();
+        if used.peek().is_none() {
+            return;
+        }
+        let mut held = self.lock();
+        for used in used {
+            let usage = Usage {
+                last_used: used.at,
+                uses: used.uses,
+            };
+            held.wait((used.key_id, used.generation), usage);
+        }
     }
 
     /// What was noted of a secret and is not known to be written yet.

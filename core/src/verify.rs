@@ -2,19 +2,25 @@
 //! same for every language, and it writes nothing.
 
 use crate::authorization::{Credentials, parse_authorization};
-use crate::decision::{Case, Check, StatedProject, Verified, decide, effective_state, explain};
+use crate::cache::{Entry, Found as Cached};
+use crate::class::{Class, ClassNumber, ClassRef, kept};
+use crate::decision::{
+    Case, Check, Facts, StatedProject, Verified, decide, effective_state, explain,
+};
 use crate::digest::Digest;
 use crate::disk::read::Reader;
 use crate::disk::schema::State;
 use crate::error::{Denied, StoreError, VerifyError};
 use crate::foreign::Scheme;
+use crate::header::Seen;
 use crate::id::KeyId;
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
 use crate::store::{Refusal, Store};
 use crate::time::{Now, Timestamp};
-use crate::token::{ParsedToken, Prefix, Unparsed, parse};
+use crate::token::{ParsedToken, Prefix, Unparsed, VERSION, parse, split};
+use crate::usage::SecretId;
 
 /// How a check of [`Store::explain`] came out.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -185,9 +191,11 @@ fn standing(reader: &Reader<'_>, found: &Found, now: Now) -> Result<KeyState, St
 /// A verification before it is counted or noted.
 struct Judged {
     outcome: Result<Verified, Denied>,
-    found: Option<(KeyId, u32)>,
+    found: Option<SecretId>,
     checks: Vec<(Check, CheckOutcome)>,
     now: Timestamp,
+    /// Whether the cache counts its uses already.
+    counted: bool,
 }
 
 /// Whether only the outcome is wanted, or every check.
@@ -229,21 +237,22 @@ impl Store {
         token: impl AsRef<[u8]>,
         requirement: &Requirement,
     ) -> Result<Verified, VerifyError> {
-        let judged = self.judge(token.as_ref(), requirement, None, Detail::Outcome)?;
+        self.inner.check_open()?;
+        let token = token.as_ref();
+        let seen = self.inner.disk.observe();
+        if let Some(outcome) = self.judge_cached(token, requirement, seen) {
+            return outcome;
+        }
+        let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
         match judged.outcome {
             Ok(verified) => {
-                if let Some((key_id, generation)) = judged.found {
-                    self.note_use(key_id, generation, judged.now);
+                match judged.found {
+                    Some(secret) if !judged.counted => self.note_use(secret, judged.now),
+                    _ => self.start_flushing(),
                 }
                 Ok(verified)
             }
-            Err(denied) => {
-                self.refused(Refusal {
-                    denied,
-                    key_id: judged.found.map(|(id, _)| id),
-                });
-                Err(denied.into())
-            }
+            Err(denied) => Err(self.refusal(denied, judged.found.map(|(id, _)| id))),
         }
     }
 
@@ -258,7 +267,7 @@ impl Store {
         requirement: &Requirement,
         at: Timestamp,
     ) -> Result<Verified, VerifyError> {
-        let judged = self.judge(token.as_ref(), requirement, Some(at), Detail::Outcome)?;
+        let judged = self.judge(token.as_ref(), requirement, Ask::At(at), Detail::Outcome)?;
         Ok(judged.outcome?)
     }
 
@@ -275,13 +284,7 @@ impl Store {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
             Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
-            Err(denied) => {
-                self.refused(Refusal {
-                    denied,
-                    key_id: None,
-                });
-                Err(denied.into())
-            }
+            Err(denied) => Err(self.refusal(denied, None)),
         }
     }
 
@@ -295,7 +298,12 @@ impl Store {
         token: impl AsRef<[u8]>,
         requirement: &Requirement,
     ) -> Result<Explanation, StoreError> {
-        let judged = self.judge(token.as_ref(), requirement, None, Detail::EveryCheck)?;
+        let judged = self.judge(
+            token.as_ref(),
+            requirement,
+            Ask::Question,
+            Detail::EveryCheck,
+        )?;
         Ok(Explanation {
             checks: judged.checks,
             outcome: judged.outcome,
@@ -327,11 +335,61 @@ impl Store {
         })
     }
 
+    /// Counts a refusal, and makes it the answer.
+    fn refusal(&self, denied: Denied, key_id: Option<KeyId>) -> VerifyError {
+        self.refused(Refusal { denied, key_id });
+        denied.into()
+    }
+
+    /// The walk with the record from the cache; none where the cache cannot tell. The text is
+    /// compared with the one that the record was cached for, so that what differs in any character
+    /// is left to the walk that reads all of it.
+    #[inline]
+    fn judge_cached(
+        &self,
+        text: &[u8],
+        requirement: &Requirement,
+        seen: Seen,
+    ) -> Option<Result<Verified, VerifyError>> {
+        let parts = split(text)?;
+        let mut candidates = self.inner.cache.find(seen, parts.key_id)?;
+        // The first cell is loaded before the hash is computed, and the id is read beside it, so
+        // that neither memory nor reading is waited for.
+        let mut cached = candidates.next()?;
+        let presented = Digest::of_secret(parts.secret);
+        let key_id = KeyId::parse(parts.key_id)?;
+        while !(cached.digest().ct_eq(&presented) && cached.is_of(key_id)) {
+            cached = candidates.next()?;
+        }
+        let class = kept(ClassNumber(cached.class()))?;
+        let same_text = parts.version == VERSION
+            && parts.head == class.head.as_bytes()
+            && cached.is_checksum(*parts.checksum);
+        let facts = facts_of(key_id, &cached, class);
+        if !same_text || Case::asks_for_project(&facts, requirement) || !candidates.hold(&cached) {
+            return None;
+        }
+        let secret = (key_id, facts.generation);
+        let now = Now {
+            clock: self.inner.clock.now(),
+            mark: Timestamp::from_unix(candidates.mark()),
+        };
+        Some(
+            match decide(facts, StatedProject::NotNeeded, requirement, now) {
+                Ok(verified) => {
+                    self.note_cached_use(secret, cached.place(), now.clock);
+                    Ok(verified)
+                }
+                Err(denied) => Err(self.refusal(denied, Some(secret.0))),
+            },
+        )
+    }
+
     fn judge(
         &self,
         text: &[u8],
         requirement: &Requirement,
-        at: Option<Timestamp>,
+        ask: Ask,
         detail: Detail,
     ) -> Result<Judged, StoreError> {
         self.inner.check_open()?;
@@ -340,6 +398,7 @@ impl Store {
             found: None,
             checks: failed_at(check, denied),
             now: self.inner.clock.now(),
+            counted: false,
         };
         let presented = match read_text(text, self.prefix()) {
             Ok(presented) => presented,
@@ -352,12 +411,13 @@ impl Store {
         };
         self.read(|reader| {
             let state = reader.state()?;
-            let now = match at {
-                Some(at) => Now {
+            let native = matches!(presented, Presented::Native(_));
+            let now = match ask {
+                Ask::At(at) => Now {
                     clock: at,
                     mark: at,
                 },
-                None => self.inner.now(&state),
+                Ask::Now(_) | Ask::Question => self.inner.now(&state),
             };
             let found = match presented {
                 Presented::Native(token) => locate_native(reader, token)?,
@@ -369,23 +429,34 @@ impl Store {
                 matched,
             } = match found {
                 Ok(found) => found,
-                Err(nothing) => return Ok(not_found(nothing)),
+                Err(nothing) => {
+                    if let Ask::Now(seen) = ask {
+                        self.inner.catch_up(reader, &state, seen, |_| ())?;
+                    }
+                    return Ok(not_found(nothing));
+                }
             };
             let project = reader.project_of_key(&record)?;
-            let stated = match (&requirement.project, &project) {
-                (ProjectRule::Named(name), None) => Some(reader.project_named(name)?),
+            let (facts, class) =
+                Facts::of(self.prefix(), key_id, &record, project.as_ref(), matched);
+            let stated = match &requirement.project {
+                ProjectRule::Named(name) if Case::asks_for_project(&facts, requirement) => {
+                    Some(reader.project_named(name)?)
+                }
                 _ => None,
             };
+            let secret = (key_id, facts.generation);
+            let entry = class
+                .filter(|_| native)
+                .and_then(|class| entry_of(&facts, class, &record, text));
+            let stated = match &stated {
+                None => StatedProject::NotNeeded,
+                Some(None) => StatedProject::Unknown,
+                Some(Some((_, stated))) => StatedProject::Owner(stated.owner.as_deref()),
+            };
             let case = Case {
-                key_id,
-                record: &record,
-                matched,
-                project: project.as_ref(),
-                stated: match &stated {
-                    None => StatedProject::NotNeeded,
-                    Some(None) => StatedProject::Unknown,
-                    Some(Some((_, stated))) => StatedProject::Owner(stated.owner.as_deref()),
-                },
+                facts: &facts,
+                stated,
                 requirement,
                 now,
             };
@@ -393,7 +464,7 @@ impl Store {
                 Detail::Outcome => Vec::new(),
                 Detail::EveryCheck => passed_before(Check::Revoked)
                     .chain(
-                        explain(&case)
+                        explain(case)
                             .into_iter()
                             .map(|(check, outcome)| match outcome {
                                 Ok(()) => (check, CheckOutcome::Passed),
@@ -402,14 +473,86 @@ impl Store {
                     )
                     .collect(),
             };
+            let outcome = decide(facts, stated, requirement, now);
+            let mut counted = false;
+            if let Ask::Now(seen) = ask {
+                let at = u32::try_from(now.clock.unix()).ok();
+                let entry = entry.zip(at);
+                self.inner.catch_up(reader, &state, seen, |changing| {
+                    if let Some((entry, at)) = entry {
+                        let used = outcome.is_ok() && !self.inner.disk.options().read_only;
+                        self.inner.keep_uses(changing.insert(&entry, at, used));
+                        counted = used;
+                    }
+                })?;
+            }
             Ok(Judged {
-                outcome: decide(&case),
-                found: Some((key_id, record.generation(matched))),
+                outcome,
+                found: Some(secret),
                 checks,
                 now: now.clock,
+                counted,
             })
         })
     }
+}
+
+/// At which time a verification is judged.
+#[derive(Clone, Copy)]
+enum Ask {
+    /// Now; what is found is kept in the cache, as of what the header showed before.
+    Now(Seen),
+    /// Now, and nothing comes of it.
+    Question,
+    /// At another time.
+    At(Timestamp),
+}
+
+/// What a cell says of a key.
+#[inline]
+fn facts_of(key_id: KeyId, cached: &Cached, class: &'static Class) -> Facts {
+    let expires_at = cached.expires_at();
+    Facts {
+        key_id,
+        generation: cached.generation(),
+        matched: if cached.is_previous() {
+            MatchedSecret::Previous
+        } else {
+            MatchedSecret::Current
+        },
+        revoked: cached.is_revoked(),
+        disabled: cached.is_disabled(),
+        expires_at: (expires_at != NEVER).then(|| Timestamp::from_unix(expires_at)),
+        owner: cached.owner(),
+        class: ClassRef::Kept(class),
+    }
+}
+
+/// How a cell says that a key never expires.
+const NEVER: i64 = i64::MAX;
+
+/// The cell for the secret that a token holds.
+fn entry_of(facts: &Facts, class: ClassNumber, record: &KeyRecord, text: &[u8]) -> Option<Entry> {
+    let slot = match (facts.matched, &record.previous) {
+        (MatchedSecret::Previous, Some(previous)) => &previous.slot,
+        _ => &record.current,
+    };
+    let StoredSecret::Native(digest) = slot.secret else {
+        return None;
+    };
+    Some(Entry {
+        key_id: facts.key_id,
+        generation: facts.generation,
+        digest,
+        checksum: *text.last_chunk()?,
+        revoked: facts.revoked,
+        disabled: facts.disabled,
+        previous: facts.matched == MatchedSecret::Previous,
+        expires_at: facts.expires_at.map_or(NEVER, Timestamp::unix),
+        class: class.0,
+        project: record.project,
+        owner: facts.owner,
+    })
 }
 
 fn passed_before(check: Check) -> impl Iterator<Item = (Check, CheckOutcome)> {

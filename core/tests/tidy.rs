@@ -16,6 +16,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &[
             "authorization",
             "base62",
+            "class",
             "digest",
             "error",
             "id",
@@ -46,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("disk", &["disk", "header"]),
     ("memory", &["cache", "usage"]),
     ("store", &["store"]),
-    ("commit", &["commit"]),
+    ("commit", &["catch_up", "commit"]),
     (
         "verbs",
         &[

@@ -212,14 +212,32 @@ const NETWORK_FILE_SYSTEMS: [u32; 13] = [
     0x4750_4653, // GPFS
 ];
 
+/// File systems on which a mapping was shown to show every write at once, from statfs(2).
+const COHERENT_FILE_SYSTEMS: [u32; 4] = [
+    0xef53,      // ext2, ext3, ext4
+    0x5846_5342, // XFS
+    0x9123_683e, // Btrfs
+    0x0102_1994, // tmpfs
+];
+
+/// Whether the header of a file may be mapped; elsewhere it is read.
+pub(crate) fn maps_coherently(file: &File) -> bool {
+    file_system(file).is_ok_and(|magic| COHERENT_FILE_SYSTEMS.contains(&magic))
+}
+
+/// The magic number of the file system that a file is on.
+fn file_system(file: &File) -> io::Result<u32> {
+    let statfs = rustix::fs::fstatfs(file)?;
+    // The kernel's magic is 32 bits wide; the field's width and sign differ by platform.
+    Ok(u32::try_from(i128::from(statfs.f_type) & 0xffff_ffff).unwrap_or(u32::MAX))
+}
+
 fn check_file_system(path: &Path, file: &File, tolerance: Tolerance) -> Result<(), StoreError> {
     if tolerance.network_file_system {
         return Ok(());
     }
-    let statfs = rustix::fs::fstatfs(file)
-        .map_err(|e| StoreError::io("reading the kind of file system", e.into()))?;
-    // The kernel's magic is 32 bits wide; the field's width and sign differ by platform.
-    let magic = u32::try_from(i128::from(statfs.f_type) & 0xffff_ffff).unwrap_or(u32::MAX);
+    let magic =
+        file_system(file).map_err(|e| StoreError::io("reading the kind of file system", e))?;
     if NETWORK_FILE_SYSTEMS.contains(&magic) {
         return Err(StoreError::NetworkFileSystem(path.into()));
     }

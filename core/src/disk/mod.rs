@@ -25,6 +25,7 @@ use crate::disk::backend::{Backend, Deadlines, waiting_until};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
+use crate::header::{Mapping, Process, Seen, Signal};
 
 /// When the whole file is checked as it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -47,6 +48,7 @@ pub(crate) struct DiskOptions {
     pub(crate) read_only: bool,
     pub(crate) exclusive: bool,
     pub(crate) check: CheckOnOpen,
+    pub(crate) map_header: bool,
     #[cfg(test)]
     pub(crate) faults: Option<Arc<faults::Faults>>,
 }
@@ -63,7 +65,7 @@ struct Live {
     engine: Option<Engine>,
     backend: Backend,
     torn: AtomicBool,
-    process: u32,
+    process: Process,
 }
 
 impl Live {
@@ -72,7 +74,7 @@ impl Live {
             engine: Some(engine),
             backend,
             torn: AtomicBool::new(false),
-            process: std::process::id(),
+            process: Process::current(),
         }
     }
 
@@ -116,7 +118,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        if self.torn.load(Ordering::Relaxed) || self.process != std::process::id() {
+        if self.torn.load(Ordering::Relaxed) || !self.process.is_current() {
             std::mem::forget(self.engine.take());
         } else {
             // There is nobody left to tell.
@@ -143,7 +145,8 @@ pub(crate) struct Disk {
     path: PathBuf,
     options: DiskOptions,
     id: FileId,
-    process: u32,
+    process: Process,
+    signal: Signal,
     /// Taken while the file is opened again, and while nobody may read it; else only looked at.
     handle: Turn<Handle>,
     /// Taken by who changes something.
@@ -326,6 +329,7 @@ impl Disk {
     /// Opens the file at a path.
     pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Disk, StoreError> {
         let opened = file::open(path, !options.read_only, options.tolerance)?;
+        let signal = signal(path, opened.id, &options)?;
         let backend = new_backend(opened.file, &options)?;
         let check = !options.read_only
             && match options.check {
@@ -338,7 +342,8 @@ impl Disk {
             path: path.into(),
             options,
             id: opened.id,
-            process: std::process::id(),
+            process: Process::current(),
+            signal,
             handle: Turn::new(Handle::Open(Arc::new(Live::new(engine, backend)))),
             writer: Turn::new(()),
             suspected: AtomicBool::new(false),
@@ -420,11 +425,17 @@ impl Disk {
 
     /// Refuses a child of a fork: it shares the parent's locks, and the engine cannot see it.
     pub(crate) fn check_process(&self) -> Result<(), StoreError> {
-        if std::process::id() == self.process {
+        if self.process.is_current() {
             Ok(())
         } else {
             Err(StoreError::Forked)
         }
+    }
+
+    /// What the file shows of its last commit.
+    #[inline]
+    pub(crate) fn observe(&self) -> Seen {
+        self.signal.observe()
     }
 
     /// Until when a call that begins now may wait to read.
@@ -459,6 +470,7 @@ impl Disk {
             Ok(live) => {
                 let live = Arc::new(live);
                 *handle = Handle::Open(Arc::clone(&live));
+                self.signal.committed();
                 Ok(live)
             }
             Err(StoreError::Corrupted(text)) if check => {
@@ -544,7 +556,9 @@ impl Disk {
             committing = true;
             // Its moment of waiting for readers has a deadline of its own: a commit that gives up
             // leaves an outcome to be found out.
-            match transaction.commit() {
+            let committed = transaction.commit();
+            self.signal.committed();
+            match committed {
                 Ok(()) => Ok(value),
                 Err(redb::CommitError::Storage(e)) => Err(storage_error(e).into()),
                 Err(e) => Err(StoreError::Internal(e.to_string()).into()),
@@ -732,6 +746,24 @@ impl Disk {
             std::thread::sleep(Duration::from_millis(1));
         }
         Arc::into_inner(live).map_or(Ok(()), |mut live| live.close())
+    }
+}
+
+/// Where the commits of a file are noticed. Its header is looked at through a descriptor of its
+/// own, so that nothing that happens to the engine's is noticed there.
+fn signal(path: &Path, id: FileId, options: &DiskOptions) -> Result<Signal, StoreError> {
+    if options.exclusive {
+        return Ok(Signal::counted());
+    }
+    let io = |e| StoreError::io("reading the store's header", e);
+    let own = std::fs::File::open(path).map_err(io)?;
+    if FileId::of(&own)? != id {
+        return Err(StoreError::Replaced(path.into()));
+    }
+    if options.map_header && file::maps_coherently(&own) {
+        Mapping::new(&own).map(Signal::Mapped).map_err(io)
+    } else {
+        Ok(Signal::Read(own))
     }
 }
 
