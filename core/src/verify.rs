@@ -17,7 +17,7 @@ use crate::id::KeyId;
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
-use crate::store::{Refusal, Store};
+use crate::store::{Inner, Refusal, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, VERSION, parse, split};
 use crate::usage::SecretId;
@@ -237,18 +237,18 @@ impl Store {
         token: impl AsRef<[u8]>,
         requirement: &Requirement,
     ) -> Result<Verified, VerifyError> {
-        self.inner.check_open()?;
+        let inner = self.inner()?;
         let token = token.as_ref();
-        let seen = self.inner.disk.observe();
-        if let Some(outcome) = self.judge_cached(token, requirement, seen) {
+        let seen = inner.disk.observe();
+        if let Some(outcome) = self.judge_cached(inner, token, requirement, seen) {
             return outcome;
         }
         let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
+        inner.start_flushing();
         match judged.outcome {
             Ok(verified) => {
-                match judged.found {
-                    Some(secret) if !judged.counted => self.note_use(secret, judged.now),
-                    _ => self.start_flushing(),
+                if let (Some(secret), false) = (judged.found, judged.counted) {
+                    inner.note_use(secret, judged.now);
                 }
                 Ok(verified)
             }
@@ -284,7 +284,10 @@ impl Store {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
             Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
-            Err(denied) => Err(self.refusal(denied, None)),
+            Err(denied) => {
+                self.sound()?;
+                Err(self.refusal(denied, None))
+            }
         }
     }
 
@@ -347,12 +350,13 @@ impl Store {
     #[inline]
     fn judge_cached(
         &self,
+        inner: &Inner,
         text: &[u8],
         requirement: &Requirement,
         seen: Seen,
     ) -> Option<Result<Verified, VerifyError>> {
         let parts = split(text)?;
-        let mut candidates = self.inner.cache.find(seen, parts.key_id)?;
+        let mut candidates = inner.cache.find(seen, parts.key_id)?;
         // The first cell is loaded before the hash is computed, and the id is read beside it, so
         // that neither memory nor reading is waited for.
         let mut cached = candidates.next()?;
@@ -371,13 +375,13 @@ impl Store {
         }
         let secret = (key_id, facts.generation);
         let now = Now {
-            clock: self.inner.clock.now(),
+            clock: inner.clock.now(),
             mark: Timestamp::from_unix(candidates.mark()),
         };
         Some(
             match decide(facts, StatedProject::NotNeeded, requirement, now) {
                 Ok(verified) => {
-                    self.note_cached_use(secret, cached.place(), now.clock);
+                    inner.note_cached_use(secret, cached.place(), now.clock);
                     Ok(verified)
                 }
                 Err(denied) => Err(self.refusal(denied, Some(secret.0))),
@@ -392,12 +396,12 @@ impl Store {
         ask: Ask,
         detail: Detail,
     ) -> Result<Judged, StoreError> {
-        self.inner.check_open()?;
+        let inner = self.sound()?;
         let not_found = |NotFound(check, denied): NotFound| Judged {
             outcome: Err(denied),
             found: None,
             checks: failed_at(check, denied),
-            now: self.inner.clock.now(),
+            now: inner.clock.now(),
             counted: false,
         };
         let presented = match read_text(text, self.prefix()) {
@@ -417,7 +421,7 @@ impl Store {
                     clock: at,
                     mark: at,
                 },
-                Ask::Now(_) | Ask::Question => self.inner.now(&state),
+                Ask::Now(_) | Ask::Question => inner.now(&state),
             };
             let found = match presented {
                 Presented::Native(token) => locate_native(reader, token)?,
@@ -431,7 +435,7 @@ impl Store {
                 Ok(found) => found,
                 Err(nothing) => {
                     if let Ask::Now(seen) = ask {
-                        self.inner.catch_up(reader, &state, seen, |_| ())?;
+                        inner.catch_up(reader, &state, seen, |_| ())?;
                     }
                     return Ok(not_found(nothing));
                 }
@@ -478,10 +482,10 @@ impl Store {
             if let Ask::Now(seen) = ask {
                 let at = u32::try_from(now.clock.unix()).ok();
                 let entry = entry.zip(at);
-                self.inner.catch_up(reader, &state, seen, |changing| {
+                inner.catch_up(reader, &state, seen, |changing| {
                     if let Some((entry, at)) = entry {
-                        let used = outcome.is_ok() && !self.inner.disk.options().read_only;
-                        self.inner.keep_uses(changing.insert(&entry, at, used));
+                        let used = outcome.is_ok() && !inner.disk.options().read_only;
+                        inner.keep_uses(changing.insert(&entry, at, used));
                         counted = used;
                     }
                 })?;

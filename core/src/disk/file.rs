@@ -43,9 +43,21 @@ impl FileId {
         Ok(FileId(metadata.dev(), metadata.ino()))
     }
 
-    /// Whether the file at the path is still this one.
-    pub(crate) fn stands_at(self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|m| FileId(m.dev(), m.ino()) == self)
+    /// Which file stands at a path.
+    pub(crate) fn at(path: &Path) -> Result<Self, StoreError> {
+        let metadata = std::fs::metadata(path).map_err(|e| open_error(path, e))?;
+        Ok(FileId(metadata.dev(), metadata.ino()))
+    }
+
+    /// Whether the file at the path is still this one; an error where that cannot be told.
+    pub(crate) fn stands_at(self, path: &Path) -> io::Result<bool> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Ok(FileId(metadata.dev(), metadata.ino()) == self),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
     }
 }
 
