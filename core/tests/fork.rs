@@ -249,6 +249,8 @@ fn forks_while_threads_verify_and_commit_lose_nothing_of_either() {
             while !done.load(Ordering::Relaxed) {
                 key(&store, "parent");
                 made.fetch_add(1, Ordering::Relaxed);
+                // Who waits for a lock of another process tries every few milliseconds.
+                std::thread::sleep(Duration::from_millis(2));
             }
         });
         for number in 0..FORKS {
