@@ -475,6 +475,24 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_that_cannot_catch_up_answers_nothing() {
+        let (bench, writer) = Bench::new();
+        let (id, token) = create(&writer).unwrap();
+        let reader = bench.options().page_cache_bytes(0).apart();
+        let reader = reader.open(&bench.path).unwrap();
+        for _ in 0..2 {
+            assert_eq!(outcome(&reader, &token), Ok(()), "it is in the cache");
+        }
+        writer.revoke(id, &Revoke::default()).unwrap();
+        bench.faults.fail_after(0, true);
+        for _ in 0..3 {
+            assert_eq!(outcome(&reader, &token), Err(Code::IO));
+        }
+        bench.faults.never_fail();
+        assert_eq!(outcome(&reader, &token), Err(Code::REVOKED));
+    }
+
+    #[test]
     fn a_handle_that_could_not_be_opened_again_says_why_and_is_opened_when_it_can_be() {
         let (bench, store) = Bench::new();
         let (id, token) = create(&store).unwrap();

@@ -32,6 +32,7 @@ use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::DupFlags;
@@ -567,8 +568,9 @@ fn let_go_inherited(generation: u64) {
             continue;
         };
         if taken.is_ok() && put_nothing_over(descriptor).is_err() {
-            // SAFETY: inherited, and whoever owns it is neither used nor dropped in a child.
-            drop(unsafe { OwnedFd::from_raw_fd(descriptor) });
+            // SAFETY: inherited, and whoever owns it is neither used nor dropped in a child. Where
+            // the program closed it already, nothing happens.
+            unsafe { rustix::io::close(descriptor) };
         }
     }
 }
@@ -616,16 +618,19 @@ fn watch_forks() {
 pub(crate) struct Forks(u64);
 
 impl Forks {
-    /// The forks by now, when none is under way.
+    /// The forks by now, when none is under way; one that takes a second is not waited for.
     pub(crate) fn by_now() -> Self {
         watch_forks();
+        let mut tries = 0;
         loop {
             // In this order: what is equal was equal in between.
             let ended = ENDED.load(Ordering::SeqCst);
-            if BEGUN.load(Ordering::SeqCst) == ended {
-                return Forks(ended);
+            let begun = BEGUN.load(Ordering::SeqCst);
+            if begun == ended || tries == 1_000 {
+                return Forks(begun);
             }
-            std::thread::yield_now();
+            std::thread::sleep(Duration::from_millis(1));
+            tries += 1;
         }
     }
 

@@ -10,7 +10,7 @@ mod common;
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::os::fd::FromRawFd;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, ChildStdout, Stdio};
@@ -85,10 +85,8 @@ impl End {
 fn pipe() -> [File; 2] {
     let mut ends = [0; 2];
     // SAFETY: two numbers to write to.
-    assert_eq!(
-        unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) },
-        0
-    );
+    let made = unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) };
+    assert_eq!(made, 0);
     // SAFETY: made above, and nobody else's.
     ends.map(|end| unsafe { File::from_raw_fd(end) })
 }
@@ -196,9 +194,12 @@ fn a_child_verifies_creates_and_revokes_beside_its_parent_and_each_sees_the_othe
     let (two, second) = key(&store, "two");
     assert_eq!(verify(&store, &first, &plain()), Code::OK);
     assert_eq!(verify(&store, &second, &plain()), Code::OK);
+    let verified = store.verify(&first, &plain()).unwrap();
     let mut child = child(How::Fork, |end| {
         assert_eq!(verify(&store, &first, &plain()), Code::OK);
         assert_eq!(verify(&store, &second, &plain()), Code::OK);
+        // What was verified before the fork is still good to read.
+        assert_eq!(store.verify(&first, &plain()).unwrap(), verified);
         key(&store, "of the child");
         end.say(1);
         assert_eq!(end.hear(), 2);
@@ -250,6 +251,15 @@ fn forks_while_threads_verify_and_commit_lose_nothing_of_either() {
                 key(&store, "parent");
                 made.fetch_add(1, Ordering::Relaxed);
                 // Who waits for a lock of another process tries every few milliseconds.
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        });
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                // Opens and closes descriptors that hold locks all the while.
+                let apart = options().apart().open(&path).unwrap();
+                assert_eq!(verify(&apart, &token, &plain()), Code::OK);
+                apart.close().unwrap();
                 std::thread::sleep(Duration::from_millis(2));
             }
         });
@@ -376,6 +386,33 @@ fn a_grandchild_uses_the_store_whether_or_not_its_parent_did() {
     }
     key(&store, "of the parent");
     assert_eq!(names(&store).len(), 1 + 3 + 2 + 1);
+    store.close().unwrap();
+    assert_whole(&path);
+}
+
+#[test]
+fn a_daemon_that_closes_every_descriptor_after_its_fork_works_and_so_does_its_child() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = new_store(&folder);
+    let (_, token) = key(&store, "k");
+    let daemon = child(How::Fork, |end| {
+        let keep = [end.hear.as_raw_fd(), end.say.as_raw_fd()];
+        for descriptor in (3..1_000).filter(|number| !keep.contains(number)) {
+            // SAFETY: nothing of this child uses them any more.
+            unsafe { libc::close(descriptor) };
+        }
+        std::env::set_current_dir("/").unwrap();
+        assert_eq!(verify(&store, &token, &plain()), Code::OK);
+        key(&store, "of the daemon");
+        let worker = child(How::Fork, |_| {
+            assert_eq!(verify(&store, &token, &plain()), Code::OK);
+            key(&store, "of its child");
+        });
+        worker.end();
+        store.close().unwrap();
+    });
+    daemon.end();
+    assert_eq!(names(&store).len(), 3);
     store.close().unwrap();
     assert_whole(&path);
 }
