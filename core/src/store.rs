@@ -635,7 +635,7 @@ impl Opening {
             if self.terms.disk.exclusive {
                 return Err(StoreError::Forked);
             }
-            Ok(Share::of(Inner::reopened(&self.terms)?))
+            Share::reopened(&self.terms)
         })?;
         Ok(&share.inner)
     }
@@ -648,12 +648,34 @@ struct Share {
 }
 
 impl Share {
+    /// A share in a store; where others have one, with its slot locked.
     fn of(inner: Arc<Inner>) -> Self {
         inner.openings.fetch_add(1, Ordering::AcqRel);
         Share {
             inner,
             given_up: AtomicBool::new(false),
         }
+    }
+
+    /// A share in the store that a child of a fork has by the terms of its parent: the one that it
+    /// has of the file already, or a new one.
+    fn reopened(terms: &Arc<Terms>) -> Result<Self, StoreError> {
+        let slot = if terms.apart {
+            Arc::default()
+        } else {
+            slot_of(terms.id)
+        };
+        let mut open = lock(&slot);
+        if let Some(inner) = usable(&open) {
+            return Ok(Share::of(inner));
+        }
+        let disk = Disk::open(&terms.place, terms.disk.clone())?;
+        if disk.id() != terms.id {
+            return Err(StoreError::Replaced(terms.place.clone()));
+        }
+        let inner = Inner::new(Arc::clone(terms), disk, Arc::clone(&slot));
+        *open = Arc::downgrade(&inner);
+        Ok(Share::of(inner))
     }
 
     fn give_up(&self) -> Result<(), Error> {
@@ -852,27 +874,6 @@ impl Inner {
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
             terms,
         })
-    }
-
-    /// The store of a child of a fork, by the terms of its parent: the one that it has of the file
-    /// already, or a new one.
-    fn reopened(terms: &Arc<Terms>) -> Result<Arc<Self>, StoreError> {
-        let slot = if terms.apart {
-            Arc::default()
-        } else {
-            slot_of(terms.id)
-        };
-        let mut open = lock(&slot);
-        if let Some(inner) = usable(&open) {
-            return Ok(inner);
-        }
-        let disk = Disk::open(&terms.place, terms.disk.clone())?;
-        if disk.id() != terms.id {
-            return Err(StoreError::Replaced(terms.place.clone()));
-        }
-        let inner = Inner::new(Arc::clone(terms), disk, Arc::clone(&slot));
-        *open = Arc::downgrade(&inner);
-        Ok(inner)
     }
 
     /// Gives up the share of one opening. The last one writes what last-used times were kept, and

@@ -418,6 +418,37 @@ fn a_daemon_that_closes_every_descriptor_after_its_fork_works_and_so_does_its_ch
 }
 
 #[test]
+fn threads_of_a_child_that_come_at_once_open_one_store_whatever_handle_they_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = new_store(&folder);
+    let (_, token) = key(&store, "k");
+    let second = options().open(&path).unwrap();
+    let child = child(How::Fork, |_| {
+        std::thread::scope(|scope| {
+            for handle in [&store, &second, &store, &second] {
+                let token = &token;
+                scope.spawn(move || {
+                    for _ in 0..20 {
+                        assert_eq!(verify(handle, token, &plain()), Code::OK);
+                        assert_eq!(verify(handle, "junk", &plain()), Code::MALFORMED);
+                    }
+                });
+            }
+        });
+        // Counted together, so that it is one.
+        let refused = |store: &Store| store.refusals().iter().map(|(_, n)| n).sum::<u64>();
+        assert_eq!((refused(&store), refused(&second)), (80, 80));
+        store.close().unwrap();
+        assert_eq!(verify(&second, &token, &plain()), Code::OK);
+        second.close().unwrap();
+    });
+    child.end();
+    store.close().unwrap();
+    second.close().unwrap();
+    assert_whole(&path);
+}
+
+#[test]
 fn uses_that_a_parent_has_not_written_are_not_written_by_its_child() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = new_store(&folder);

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::error::StoreError;
+use crate::header::Process;
 
 /// How redb begins a file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -362,6 +363,7 @@ pub(crate) struct Unfinished {
     /// Its name until it is finished, where it has one.
     temporary: Option<PathBuf>,
     place: PathBuf,
+    process: Process,
 }
 
 /// A name beside a place that nobody else takes.
@@ -439,6 +441,7 @@ impl Unfinished {
             file,
             temporary,
             place: place.into(),
+            process: Process::current(),
         };
         // The umask may take from a mode what a group is to have.
         let mode = PermissionsExt::from_mode(tolerance.mode);
@@ -505,6 +508,9 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            return; // a callback forked, and the parent goes on with it
+        }
         if let Some(temporary) = &self.temporary {
             // Gone already where it was finished.
             let _ = std::fs::remove_file(temporary);
