@@ -113,8 +113,8 @@ impl Store {
         to: impl AsRef<Path>,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Backup, Error> {
-        self.inner.check_open()?;
-        let mut options = self.inner.disk.options().clone();
+        self.inner()?;
+        let mut options = self.inner()?.disk.options().clone();
         // A backup is not shared with anybody, so that the file system it lies on may be.
         options.tolerance.network_file_system = true;
         let options = DiskOptions {
@@ -122,8 +122,8 @@ impl Store {
             ..options
         };
         let mut progress = Progress::new(progress);
-        let copied = self.inner.disk.read(|transaction| {
-            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
+        let copied = self.inner()?.disk.read(|transaction| {
+            let ring = self.inner()?.keys(|ring| is_changing(transaction, ring))?;
             let state = Reader::new(transaction, ring).state()?;
             Disk::create(to.as_ref(), &options, |new| {
                 copy(transaction, new, &mut |done, all| progress.tell(done, all))
@@ -151,11 +151,11 @@ impl Store {
     /// process reads it; READ_ONLY.
     pub fn compact(&self) -> Result<Compacted, Error> {
         self.flush()?;
-        let bytes_before = self.inner.disk.file_length()?;
-        self.inner.disk.compact()?;
+        let bytes_before = self.inner()?.disk.file_length()?;
+        self.inner()?.disk.compact()?;
         Ok(Compacted {
             bytes_before,
-            bytes_after: self.inner.disk.file_length()?,
+            bytes_after: self.inner()?.disk.file_length()?,
         })
     }
 
@@ -186,11 +186,11 @@ impl Store {
             tombstones: state.tombstones,
             pepper,
             mark: state.mark,
-            clock: self.inner.clock.now(),
-            clock_ahead: self.inner.clock_runs_ahead(),
+            clock: self.inner()?.clock.now(),
+            clock_ahead: self.inner()?.clock_runs_ahead(),
             policy: state.policy,
-            file_bytes: self.inner.disk.file_length()?,
-            read_only: self.inner.disk.options().read_only,
+            file_bytes: self.inner()?.disk.file_length()?,
+            read_only: self.inner()?.disk.options().read_only,
             scanner_expression: scanner_expression(&identity.prefix),
         })
     }

@@ -2,7 +2,7 @@
 //! position moves to what the header showed before the snapshot was taken.
 
 use crate::cache::{Changing, Through, Used};
-use crate::disk::read::Reader;
+use crate::disk::read::{Reader, is_changing};
 use crate::disk::schema::State;
 use crate::error::StoreError;
 use crate::event::Subject;
@@ -26,17 +26,20 @@ impl Inner {
         seen: Seen,
         fill: impl FnOnce(&mut Changing<'_>),
     ) -> Result<(), StoreError> {
+        self.check_place()?;
         if seen == Seen::NOTHING {
             return Ok(());
         }
         let mut changing = self.cache.changing();
+        // Asked with the mutex held: what was emptied for good is not filled again.
+        self.disk.check_replaced()?;
         let here = Through {
             sequence: state.sequence,
             hash: state.head,
         };
         if let Some(through) = changing.through() {
             if through.sequence > here.sequence {
-                return Ok(());
+                return self.older_snapshot(changing, through);
             }
             if through != here {
                 self.drop_changed(reader, &mut changing, through, here.sequence)?;
@@ -46,6 +49,41 @@ impl Inner {
         changing.publish(seen, here, state.mark.unix(), imported);
         fill(&mut changing);
         Ok(())
+    }
+
+    /// A snapshot that is behind the cache was begun before another thread caught up; or the file
+    /// itself is behind, since somebody put older content into it. A snapshot that begins now, while
+    /// the cache cannot move on, tells them apart.
+    #[cold]
+    fn older_snapshot(&self, changing: Changing<'_>, through: Through) -> Result<(), StoreError> {
+        let newest = self.disk.read(|transaction| {
+            let ring = self.keys(|ring| is_changing(transaction, ring))?;
+            Reader::new(transaction, ring).state()
+        })?;
+        drop(changing);
+        if newest.sequence < through.sequence {
+            return Err(self.replaced());
+        }
+        Ok(())
+    }
+
+    /// Looks whether the file at the path still is the one that is open.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        let checked = self.disk.check_place();
+        if matches!(checked, Err(StoreError::Replaced(_))) {
+            self.believe_nothing();
+        }
+        checked
+    }
+
+    /// Empties the cache of a file that was replaced, for good.
+    pub(crate) fn believe_nothing(&self) {
+        let mut changing = self.cache.changing();
+        if changing.through().is_some() {
+            let mut used = Vec::new();
+            changing.clear(&mut used);
+            self.keep_uses(used);
+        }
     }
 
     /// Drops what was changed by the events after those that the cache knows. Where the log does

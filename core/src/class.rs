@@ -12,10 +12,11 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 
+use crate::header::{ForkLocal, Kept};
 use crate::limits::TOKEN_BYTES;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
@@ -218,19 +219,32 @@ impl Deref for ClassRef {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct ClassNumber(pub(crate) u32);
 
-static KEPT: [OnceLock<Class>; CLASSES] = [const { OnceLock::new() }; CLASSES];
+/// Never changed once set, so that a child of a fork goes on reading what its parent kept.
+static KEPT: [Kept<Class>; CLASSES] = [const { Kept::new() }; CLASSES];
 
-#[derive(Default)]
+/// Every process has its own: a fork can find the mutex held by a thread that the child lacks.
+static NUMBERS: ForkLocal<Mutex<Numbers>> = ForkLocal::new();
+
 struct Numbers {
     by_class: HashMap<&'static Class, u32>,
     bytes: usize,
 }
 
+impl Numbers {
+    /// Those of the classes that are kept already: all in a child, none in the first process.
+    fn of_kept() -> Self {
+        let kept = || KEPT.iter().map_while(Kept::get);
+        Numbers {
+            by_class: kept().zip(0..).collect(),
+            bytes: kept().map(Class::bytes).sum(),
+        }
+    }
+}
+
 /// Keeps a class, or finds it among those kept. Without a number it is beyond the bound.
 pub(crate) fn keep(class: Class) -> (ClassRef, Option<ClassNumber>) {
-    static NUMBERS: OnceLock<Mutex<Numbers>> = OnceLock::new();
     let mut numbers = NUMBERS
-        .get_or_init(Mutex::default)
+        .get_or_make(|| Mutex::new(Numbers::of_kept()))
         .lock()
         .unwrap_or_else(PoisonError::into_inner);
     if let Some((class, number)) = numbers.by_class.get_key_value(&class) {
@@ -243,7 +257,7 @@ pub(crate) fn keep(class: Class) -> (ClassRef, Option<ClassNumber>) {
     else {
         return (ClassRef::Counted(Arc::new(class)), None);
     };
-    let class = place.get_or_init(|| class);
+    let class = place.set(class);
     numbers.by_class.insert(class, number);
     numbers.bytes = bytes;
     (ClassRef::Kept(class), Some(ClassNumber(number)))

@@ -40,13 +40,13 @@ impl Store {
         room: Room,
         f: impl FnOnce(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        self.inner.check_open()?;
+        let inner = self.inner()?;
         let stamp = Stamp {
             actor: &self.actor,
-            at_ms: self.inner.clock.now_ms(),
+            at_ms: inner.clock.now_ms(),
         };
-        self.inner.commit(stamp, room, |writer| {
-            let now = self.inner.now(writer.state());
+        inner.commit(stamp, room, |writer| {
+            let now = inner.now(writer.state());
             f(writer, now)
         })
     }
@@ -58,8 +58,7 @@ impl Store {
     /// # Errors
     /// What the store says; NO_SPACE while the reserve is not whole.
     pub fn flush(&self) -> Result<(), Error> {
-        self.inner.check_open()?;
-        self.inner.flush_marks()
+        self.sound()?.flush_marks()
     }
 }
 
@@ -90,7 +89,7 @@ impl Inner {
         });
         match result {
             Ok(value) => Ok(value),
-            Err(WriteFailure::Before(error)) => Err(error),
+            Err(WriteFailure::Before(error)) => Err(self.after_failure(error)),
             Err(WriteFailure::InCommit(error)) => Err(self.unhappened(error, written)),
         }
     }
@@ -165,7 +164,7 @@ impl Store {
     /// fewer. Too many at once would write what is kept back full, and fail, and leave nothing.
     pub(crate) fn few_enough(&self, mut many: usize) -> Result<usize, Error> {
         while many > FEW {
-            match self.inner.disk.ensure_room(bulk_bytes(many)) {
+            match self.inner()?.disk.ensure_room(bulk_bytes(many)) {
                 Ok(()) => break,
                 Err(StoreError::NoSpace) => many /= 2,
                 Err(error) => return Err(error.into()),
@@ -476,6 +475,24 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_that_cannot_catch_up_answers_nothing() {
+        let (bench, writer) = Bench::new();
+        let (id, token) = create(&writer).unwrap();
+        let reader = bench.options().page_cache_bytes(0).apart();
+        let reader = reader.open(&bench.path).unwrap();
+        for _ in 0..2 {
+            assert_eq!(outcome(&reader, &token), Ok(()), "it is in the cache");
+        }
+        writer.revoke(id, &Revoke::default()).unwrap();
+        bench.faults.fail_after(0, true);
+        for _ in 0..3 {
+            assert_eq!(outcome(&reader, &token), Err(Code::IO));
+        }
+        bench.faults.never_fail();
+        assert_eq!(outcome(&reader, &token), Err(Code::REVOKED));
+    }
+
+    #[test]
     fn a_handle_that_could_not_be_opened_again_says_why_and_is_opened_when_it_can_be() {
         let (bench, store) = Bench::new();
         let (id, token) = create(&store).unwrap();
@@ -494,10 +511,19 @@ mod tests {
         std::fs::copy(&aside, &bench.path).unwrap();
         assert_eq!(outcome(&store, &token), Err(Code::REPLACED));
         std::fs::rename(&aside, &bench.path).unwrap();
+        assert_eq!(
+            outcome(&store, &token),
+            Err(Code::REPLACED),
+            "until it is opened again"
+        );
+        let replaced = store;
+        let store = options().open(&bench.path).unwrap();
+        replaced.close().unwrap();
         assert_eq!(outcome(&store, &token), Ok(()));
 
         break_it(&store);
-        let alone = options().exclusive(true).open(&bench.path).unwrap();
+        let alone = options().exclusive(true).apart();
+        let alone = alone.open(&bench.path).unwrap();
         assert_eq!(outcome(&store, &token), Err(Code::LOCKED));
         alone.close().unwrap();
         store.revoke(id, &Revoke::default()).unwrap();
@@ -526,14 +552,16 @@ mod tests {
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     at += 1;
                     let id = KeyId::from_bytes(at.to_be_bytes());
-                    store.note_use((id, 1), store.inner.clock.now());
+                    let inner = store.inner().unwrap();
+                    inner.note_use((id, 1), inner.clock.now());
                     noted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
             });
             while noted.load(std::sync::atomic::Ordering::Relaxed) < 5_000 {
                 std::thread::yield_now();
             }
-            store.note_use((known, 1), store.inner.clock.now());
+            let inner = store.inner().unwrap();
+            inner.note_use((known, 1), inner.clock.now());
             let flushing = store.clone();
             scope.spawn(move || {
                 ended

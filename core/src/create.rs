@@ -85,7 +85,7 @@ impl Store {
     pub fn create(&self, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
-            let id = KeyId::generate(self.inner.clock.now_ms())?;
+            let id = KeyId::generate(self.inner()?.clock.now_ms())?;
             let owners = &mut OwnersKeys::default();
             self.create_in(writer, now, new, id, None, owners)
         })
@@ -103,7 +103,7 @@ impl Store {
     pub fn create_within(&self, parent: &Verified, new: &NewKey) -> Result<Created, Error> {
         KeyRecord::check_new(new)?;
         self.change(Room::Bytes(ONE_CHANGE), |writer, now| {
-            let id = KeyId::generate(self.inner.clock.now_ms())?;
+            let id = KeyId::generate(self.inner()?.clock.now_ms())?;
             self.create_in(
                 writer,
                 now,
@@ -133,7 +133,7 @@ impl Store {
 
     fn create_batch(&self, batch: &[NewKey]) -> Result<Vec<Created>, Error> {
         batch.iter().try_for_each(KeyRecord::check_new)?;
-        let now_ms = self.inner.clock.now_ms();
+        let now_ms = self.inner()?.clock.now_ms();
         // In the order of the ids, which is that of the table: an insertion at the end of a page
         // costs a tenth of one in the middle.
         let mut ids = batch

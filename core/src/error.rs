@@ -563,9 +563,9 @@ pub enum StoreError {
         /// The first sequence that the log still holds.
         first: u64,
     },
-    /// The process was forked after the store was opened.
+    /// A child of a process that has the store for itself: the parent goes on with it.
     #[error(
-        "the process was forked after the store was opened; open the store in the child, after the fork"
+        "the process was forked while it had the store open exclusively, and the parent still has it; open it after the fork, or without `exclusive`"
     )]
     Forked,
     /// The store was closed.

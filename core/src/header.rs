@@ -1,5 +1,6 @@
 //! What tells within a few loads that something was committed, or that this process is a forked
-//! child: the mapped header of the file, and a page that every fork wipes.
+//! child: the mapped header of the file, and a page that every fork wipes. And what follows from
+//! a fork: values that every process has for itself, and descriptors that a child lets go.
 //!
 //! The one home of `unsafe`. Linux is what is built here; elsewhere both fall back to what any
 //! system has, slower and as right.
@@ -12,17 +13,29 @@
 //! are loaded first and the state byte last, each with an acquire load: in any other order a
 //! header read across two commits can equal that of a commit that was not seen.
 //! `docs/ARCHITECTURE.md` has the steps.
+//!
+//! # Forks
+//!
+//! A child has a copy of the memory, with every lock as some thread of the parent held it, and
+//! shares the open files. So what is found in the copy is read only where it never changes, or
+//! where a single atomic word is all there is to it.
 
 // Mapping memory is what this file is for; each block says why it is sound.
 #![allow(unsafe_code)]
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
+use rustix::fs::{Mode, OFlags};
+use rustix::io::DupFlags;
 use rustix::mm::{MapFlags, ProtFlags};
 
 /// Where the engine's header holds the state byte and the ids of the two transactions.
@@ -180,14 +193,19 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// The process that calls.
+    /// The process that calls. In a child that nothing was called in yet, what it inherited is let
+    /// go first.
     pub(crate) fn current() -> Self {
-        static WORD: OnceLock<Option<&'static AtomicU64>> = OnceLock::new();
-        let word = *WORD.get_or_init(map_fork_page);
-        Process {
-            word,
-            generation: word.map_or_else(|| u64::from(std::process::id()), generation),
-        }
+        let word = fork_word();
+        let generation = match word {
+            Some(word) => generation(word),
+            None => {
+                let id = u64::from(std::process::id());
+                let_go_inherited(id);
+                id
+            }
+        };
+        Process { word, generation }
     }
 
     /// Whether the caller still is that process, and no child of it.
@@ -201,6 +219,24 @@ impl Process {
     }
 }
 
+/// The word that a fork sets to zero in the child. No `OnceLock`: a thread that was in the middle
+/// of it would be waited for in the child, where it is not.
+fn fork_word() -> Option<&'static AtomicU64> {
+    /// Stands for a page that cannot be had.
+    static NONE: AtomicU64 = AtomicU64::new(0);
+    static WORD: AtomicPtr<AtomicU64> = AtomicPtr::new(std::ptr::null_mut());
+    let mut found = WORD.load(Ordering::Acquire);
+    if found.is_null() {
+        let mapped = std::ptr::from_ref(map_fork_page().unwrap_or(&NONE)).cast_mut();
+        // A page that another thread was faster than stays behind; that happens once.
+        let published = WORD.compare_exchange(found, mapped, Ordering::AcqRel, Ordering::Acquire);
+        found = published.map_or_else(|another| another, |_| mapped);
+    }
+    // SAFETY: points to a static, or to a page that is never unmapped.
+    let word: &'static AtomicU64 = unsafe { &*found };
+    (!std::ptr::eq(word, &raw const NONE)).then_some(word)
+}
+
 /// The generation of this process; a child, in which the word is zero, is given the next one.
 fn generation(word: &AtomicU64) -> u64 {
     static GIVEN: AtomicU64 = AtomicU64::new(0);
@@ -210,7 +246,10 @@ fn generation(word: &AtomicU64) -> u64 {
     }
     let next = GIVEN.fetch_add(1, Ordering::Relaxed) + 1;
     match word.compare_exchange(0, next, Ordering::Relaxed, Ordering::Relaxed) {
-        Ok(_) => next,
+        Ok(_) => {
+            let_go_inherited(next);
+            next
+        }
         Err(another) => another,
     }
 }
@@ -243,6 +282,363 @@ fn map_fork_page() -> Option<&'static AtomicU64> {
 #[cfg(not(target_os = "linux"))]
 fn map_fork_page() -> Option<&'static AtomicU64> {
     None
+}
+
+/// A value that every process has for itself. What was made before a fork is neither used in the
+/// child nor dropped there: its locks may be held by threads that the child does not have.
+pub(crate) struct ForkLocal<T> {
+    made: AtomicPtr<Made<T>>,
+}
+
+struct Made<T> {
+    by: Process,
+    value: T,
+}
+
+impl<T: Send + Sync> ForkLocal<T> {
+    pub(crate) const fn new() -> Self {
+        ForkLocal {
+            made: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    fn made(&self) -> Option<&Made<T>> {
+        // SAFETY: null, or from a box that only `drop` frees, which needs `self` for itself; and
+        // it is published whole.
+        unsafe { self.made.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// The value of this process; none where it has not made one yet.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        let made = self.made()?;
+        made.by.is_current().then_some(&made.value)
+    }
+
+    /// The value of this process, made where there is none yet. Of several threads that make one
+    /// the first has its way.
+    pub(crate) fn get_or_try_make<E>(&self, make: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        let inherited = match self.made() {
+            Some(made) if made.by.is_current() => return Ok(&made.value),
+            Some(made) => std::ptr::from_ref(made).cast_mut(),
+            None => std::ptr::null_mut(),
+        };
+        let by = Process::current();
+        let made = Box::into_raw(Box::new(Made { by, value: make()? }));
+        let published =
+            self.made
+                .compare_exchange(inherited, made, Ordering::AcqRel, Ordering::Acquire);
+        let made = match published {
+            Ok(_) => made,
+            Err(another) => {
+                // SAFETY: made above, and nobody else knows of it.
+                drop(unsafe { Box::from_raw(made) });
+                another
+            }
+        };
+        // SAFETY: published by a thread of this process, and freed by `drop` alone.
+        Ok(unsafe { &(*made).value })
+    }
+
+    /// The same where nothing can go wrong.
+    pub(crate) fn get_or_make(&self, make: impl FnOnce() -> T) -> &T {
+        match self.get_or_try_make(|| Ok::<_, Infallible>(make())) {
+            Ok(value) => value,
+            Err(never) => match never {},
+        }
+    }
+}
+
+impl<T> Drop for ForkLocal<T> {
+    fn drop(&mut self) {
+        let made = *self.made.get_mut();
+        // SAFETY: null, or from a box that nobody else frees.
+        if unsafe { made.as_ref() }.is_some_and(|made| made.by.is_current()) {
+            // SAFETY: as above, and no reference is left: `self` is dropped.
+            drop(unsafe { Box::from_raw(made) });
+        }
+    }
+}
+
+/// A value that is set once and kept for ever. No `OnceLock`, which a fork can leave half done.
+pub(crate) struct Kept<T> {
+    value: AtomicPtr<T>,
+}
+
+impl<T: Send + Sync> Kept<T> {
+    pub(crate) const fn new() -> Self {
+        Kept {
+            value: AtomicPtr::new(std::ptr::null_mut()),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        // SAFETY: null, or from a box that is never freed, and published whole.
+        unsafe { self.value.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Sets it, unless it is set already, and answers what it is.
+    pub(crate) fn set(&self, value: T) -> &T {
+        let ours = Box::into_raw(Box::new(value));
+        let null = std::ptr::null_mut();
+        let set = self
+            .value
+            .compare_exchange(null, ours, Ordering::AcqRel, Ordering::Acquire);
+        let kept = match set {
+            Ok(_) => ours,
+            Err(another) => {
+                // SAFETY: made above, and nobody else knows of it.
+                drop(unsafe { Box::from_raw(ours) });
+                another
+            }
+        };
+        // SAFETY: published, and never freed.
+        unsafe { &*kept }
+    }
+}
+
+/// A value that many threads read and one sets now and then, without a lock that a fork could leave
+/// held: a child reads the one that its parent set last.
+pub(crate) struct Replaceable<T> {
+    value: AtomicPtr<T>,
+    /// How many are between loading the pointer and counting a reference.
+    readers: AtomicUsize,
+}
+
+impl<T: Send + Sync> Replaceable<T> {
+    pub(crate) const fn new() -> Self {
+        Replaceable {
+            value: AtomicPtr::new(std::ptr::null_mut()),
+            readers: AtomicUsize::new(0),
+        }
+    }
+
+    pub(crate) fn get(&self) -> Option<Arc<T>> {
+        if self.value.load(Ordering::Relaxed).is_null() {
+            return None;
+        }
+        self.readers.fetch_add(1, Ordering::SeqCst);
+        let value = self.value.load(Ordering::SeqCst);
+        let value = (!value.is_null()).then(|| {
+            // SAFETY: from `Arc::into_raw`, and the count that `set` put there stays while this
+            // reader is counted.
+            unsafe { Arc::increment_strong_count(value) };
+            // SAFETY: as above; this takes the count of the line before.
+            unsafe { Arc::from_raw(value) }
+        });
+        self.readers.fetch_sub(1, Ordering::SeqCst);
+        value
+    }
+
+    pub(crate) fn set(&self, value: Option<Arc<T>>) {
+        /// Readers are there for some nanoseconds. One that was there when the process was forked
+        /// is counted in the child for ever; then what was set before is left where it is.
+        const TRIES: usize = 10_000;
+        let next = value.map_or(std::ptr::null_mut(), |value| {
+            Arc::into_raw(value).cast_mut()
+        });
+        let before = self.value.swap(next, Ordering::SeqCst);
+        if before.is_null() {
+            return;
+        }
+        for _ in 0..TRIES {
+            if self.readers.load(Ordering::SeqCst) == 0 {
+                // SAFETY: from `Arc::into_raw` by an earlier `set`. Whoever comes now loads another
+                // pointer, and whoever loaded this one has counted a reference.
+                drop(unsafe { Arc::from_raw(before) });
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+impl<T> Drop for Replaceable<T> {
+    fn drop(&mut self) {
+        let value = *self.value.get_mut();
+        if !value.is_null() {
+            // SAFETY: from `Arc::into_raw` by `set`; nobody reads it any more.
+            drop(unsafe { Arc::from_raw(value) });
+        }
+    }
+}
+
+/// A descriptor whose open file may hold locks, for as long as this lives. A child shares the open
+/// file, and would keep the locks of a parent that died: so there `/dev/null` is put over it, by a
+/// handler that `fork` calls, and where none was called (a bare system call) by the first call into
+/// the library.
+///
+/// Dropping it puts `/dev/null` over the descriptor as well, so that at no moment a child could be
+/// given the open file unseen; whoever owns the descriptor then closes that.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    place: &'static Place,
+    word: u64,
+    descriptor: RawFd,
+    process: Process,
+}
+
+/// A place in the list of those descriptors, which only ever grows: two words that a handler can
+/// read at any moment.
+#[derive(Debug)]
+struct Place {
+    /// The generation of the process (high half) and the descriptor plus one; zero is free.
+    word: AtomicU64,
+    next: AtomicPtr<Place>,
+}
+
+static PLACES: AtomicPtr<Place> = AtomicPtr::new(std::ptr::null_mut());
+
+fn places() -> impl Iterator<Item = &'static Place> {
+    let mut at = &PLACES;
+    std::iter::from_fn(move || {
+        // SAFETY: null, or from a box that is never freed, and published whole.
+        let place: &'static Place = unsafe { at.load(Ordering::Acquire).as_ref() }?;
+        at = &place.next;
+        Some(place)
+    })
+}
+
+impl Watch {
+    pub(crate) fn new(descriptor: &impl AsRawFd) -> Self {
+        watch_forks();
+        let process = Process::current();
+        let descriptor = descriptor.as_raw_fd();
+        let number = u64::try_from(descriptor).unwrap_or(0) + 1;
+        let word = process.generation << 32 | number;
+        let take = |place: &&'static Place| {
+            place
+                .word
+                .compare_exchange(0, word, Ordering::AcqRel, Ordering::Relaxed)
+                .is_ok()
+        };
+        let place = places().find(take).unwrap_or_else(|| {
+            let place: &'static Place = Box::leak(Box::new(Place {
+                word: AtomicU64::new(word),
+                next: AtomicPtr::new(std::ptr::null_mut()),
+            }));
+            let mut first = PLACES.load(Ordering::Acquire);
+            loop {
+                place.next.store(first, Ordering::Relaxed);
+                let ours = std::ptr::from_ref(place).cast_mut();
+                let put = PLACES.compare_exchange(first, ours, Ordering::AcqRel, Ordering::Acquire);
+                match put {
+                    Ok(_) => return place,
+                    Err(another) => first = another,
+                }
+            }
+        });
+        Watch {
+            place,
+            word,
+            descriptor,
+            process,
+        }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if self.process.is_current() {
+            // Where it cannot be, the owner closes the open file a moment later.
+            let _ = put_nothing_over(self.descriptor);
+            let free = self.word;
+            let _ = self
+                .place
+                .word
+                .compare_exchange(free, 0, Ordering::AcqRel, Ordering::Relaxed);
+        }
+    }
+}
+
+/// In a child: puts `/dev/null` over every descriptor that other generations watched. Only what a
+/// signal handler may do.
+fn let_go_inherited(generation: u64) {
+    let mine = generation << 32 >> 32;
+    for place in places() {
+        let word = place.word.load(Ordering::Acquire);
+        if word == 0 || word >> 32 == mine {
+            continue;
+        }
+        let taken = place
+            .word
+            .compare_exchange(word, 0, Ordering::AcqRel, Ordering::Relaxed);
+        let Ok(descriptor) = RawFd::try_from((word & 0xffff_ffff) - 1) else {
+            continue;
+        };
+        if taken.is_ok() && put_nothing_over(descriptor).is_err() {
+            // SAFETY: inherited, and whoever owns it is neither used nor dropped in a child. Where
+            // the program closed it already, nothing happens.
+            unsafe { rustix::io::close(descriptor) };
+        }
+    }
+}
+
+/// Puts `/dev/null` over a descriptor: the number stays in use, and the open file is let go.
+fn put_nothing_over(descriptor: RawFd) -> io::Result<()> {
+    let flags = OFlags::RDWR | OFlags::CLOEXEC;
+    let nothing = rustix::fs::open(c"/dev/null", flags, Mode::empty())?;
+    // SAFETY: open, since whoever owns it has not closed it yet, and not closed here.
+    let mut over = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(descriptor) });
+    rustix::io::dup3(&nothing, &mut over, DupFlags::CLOEXEC)?;
+    Ok(())
+}
+
+/// Forks of this process that began and that ended.
+static BEGUN: AtomicU64 = AtomicU64::new(0);
+static ENDED: AtomicU64 = AtomicU64::new(0);
+
+/// Has `fork` call what lets go of the parent's descriptors in the child.
+fn watch_forks() {
+    static WATCHING: AtomicBool = AtomicBool::new(false);
+    extern "C" fn before() {
+        BEGUN.fetch_add(1, Ordering::SeqCst);
+    }
+    extern "C" fn after_in_parent() {
+        ENDED.fetch_add(1, Ordering::SeqCst);
+    }
+    extern "C" fn after_in_child() {
+        ENDED.store(BEGUN.load(Ordering::SeqCst), Ordering::SeqCst);
+        let process = Process::current();
+        let_go_inherited(process.generation);
+    }
+    // Of two threads both may say so: the handlers do no harm twice.
+    if !WATCHING.load(Ordering::Acquire) {
+        // SAFETY: the handlers are functions of this library, and call only what a signal handler
+        // may.
+        let watched = unsafe {
+            libc::pthread_atfork(Some(before), Some(after_in_parent), Some(after_in_child))
+        };
+        WATCHING.store(watched == 0, Ordering::Release);
+    }
+}
+
+/// The forks that began by some moment.
+pub(crate) struct Forks(u64);
+
+impl Forks {
+    /// The forks by now, when none is under way; one that takes a second is not waited for.
+    pub(crate) fn by_now() -> Self {
+        watch_forks();
+        let mut tries = 0;
+        loop {
+            // In this order: what is equal was equal in between.
+            let ended = ENDED.load(Ordering::SeqCst);
+            let begun = BEGUN.load(Ordering::SeqCst);
+            if begun == ended || tries == 1_000 {
+                return Forks(begun);
+            }
+            std::thread::sleep(Duration::from_millis(1));
+            tries += 1;
+        }
+    }
+
+    /// Whether none began since. A descriptor that was opened and watched meanwhile is in no child
+    /// unwatched.
+    pub(crate) fn none_since(&self) -> bool {
+        BEGUN.load(Ordering::SeqCst) == self.0
+    }
 }
 
 #[cfg(test)]
@@ -304,5 +700,79 @@ mod tests {
             ..process
         };
         assert!(!another.is_current());
+    }
+
+    #[test]
+    fn a_value_is_made_once_in_a_process_and_dropped_with_its_place() {
+        let value = Arc::new(());
+        let place = ForkLocal::new();
+        assert!(place.get().is_none());
+        let failed: Result<&Arc<()>, i32> = place.get_or_try_make(|| Err(1));
+        assert_eq!(failed, Err(1));
+        place.get_or_make(|| Arc::clone(&value));
+        place.get_or_make(|| unreachable!("it is there"));
+        assert_eq!(Arc::strong_count(&value), 2);
+        drop(place);
+        assert_eq!(Arc::strong_count(&value), 1);
+    }
+
+    #[test]
+    fn what_another_process_made_is_neither_used_nor_dropped() {
+        let value = Arc::new(());
+        let current = Process::current();
+        let another = Process {
+            generation: current.generation + 1,
+            ..current
+        };
+        let made = Box::into_raw(Box::new(Made {
+            by: another,
+            value: Arc::clone(&value),
+        }));
+        let place = ForkLocal {
+            made: AtomicPtr::new(made),
+        };
+        assert!(place.get().is_none());
+        let own = Arc::new(());
+        place.get_or_make(|| Arc::clone(&own));
+        drop(place);
+        assert_eq!(Arc::strong_count(&own), 1);
+        assert_eq!(Arc::strong_count(&value), 2);
+    }
+
+    #[test]
+    fn a_value_that_is_replaced_under_its_readers_is_dropped_once() {
+        let place = Replaceable::new();
+        let values: Vec<Arc<usize>> = (0..100).map(Arc::new).collect();
+        std::thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| {
+                    while place.get().is_none_or(|value| *value < 99) {
+                        std::thread::yield_now();
+                    }
+                });
+            }
+            for value in &values {
+                place.set(Some(Arc::clone(value)));
+            }
+        });
+        assert_eq!(Arc::strong_count(&values[0]), 1);
+        assert_eq!(Arc::strong_count(&values[99]), 2);
+        place.set(None);
+        assert!(place.get().is_none());
+        assert_eq!(Arc::strong_count(&values[99]), 1);
+    }
+
+    #[test]
+    fn a_descriptor_that_is_no_longer_watched_holds_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, "text").unwrap();
+        let file = File::open(&path).unwrap();
+        let watch = Watch::new(&file);
+        let place = watch.place;
+        assert_eq!(file.metadata().unwrap().len(), 4);
+        drop(watch);
+        assert_eq!(file.metadata().unwrap().len(), 0);
+        assert_eq!(place.word.load(Ordering::Relaxed) & 0xffff_ffff, 0);
     }
 }

@@ -151,7 +151,7 @@ impl Store {
         lines: &[&str],
         defaults: &ImportDefaults,
     ) -> Result<Imported, Error> {
-        defaults.check(self.inner.clock.now())?;
+        defaults.check(self.inner()?.clock.now())?;
         let mut out = Imported {
             results: Vec::with_capacity(lines.len()),
             stopped: None,
@@ -180,7 +180,7 @@ impl Store {
             .map(|line| self.read_line(format, line, defaults))
             .collect();
         // In the order of the lines, which so is that of a listing, and at the end of the table.
-        let now_ms = self.inner.clock.now_ms();
+        let now_ms = self.inner()?.clock.now_ms();
         let mut ids = batch
             .iter()
             .map(|_| KeyId::generate(now_ms))

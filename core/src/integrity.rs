@@ -114,10 +114,10 @@ impl Store {
         &self,
         progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<IntegrityReport, Error> {
-        self.inner.check_open()?;
+        self.inner()?;
         let mut findings = Findings::default();
-        if !self.inner.disk.options().read_only {
-            let pages = self.inner.disk.check_pages();
+        if !self.inner()?.disk.options().read_only {
+            let pages = self.inner()?.disk.check_pages();
             if findings.take("pages", pages)? == Some(false) {
                 findings.add("pages: the engine found damage, and mended what it could");
             }

@@ -152,7 +152,7 @@ struct View<'a> {
 
 impl<'a> View<'a> {
     fn new(store: &'a Store, reader: &'a Reader<'a>) -> Result<Self, StoreError> {
-        let now = store.inner.now(&reader.state()?);
+        let now = store.inner()?.now(&reader.state()?);
         Ok(View {
             store,
             reader,
@@ -223,7 +223,7 @@ impl Store {
     /// # Errors
     /// NO_SUCH_KEY.
     pub fn get(&self, id: KeyId) -> Result<KeyInfo, Error> {
-        let _uses = self.inner.marks.seeing();
+        let _uses = self.inner()?.marks.seeing();
         self.read(|reader| self.info_in(reader, id))?
             .ok_or_else(|| Refused::NoSuchKey(id.to_string()).into())
     }
@@ -236,15 +236,15 @@ impl Store {
         record: &KeyRecord,
         written: impl Fn(u32) -> Result<Usage, StoreError>,
     ) -> Result<Uses, StoreError> {
-        self.inner.collect_uses_of(id);
+        self.inner()?.collect_uses_of(id);
         let of = |generation| -> Result<SecretUse, StoreError> {
-            let noted = self.inner.marks.of((id, generation));
+            let noted = self.inner()?.marks.of((id, generation));
             Ok(told(written(generation)?.merged(noted)))
         };
         let current = record.current.generation;
         let previous = record.previous.as_ref().map(|old| old.slot.generation);
         let earlier = self
-            .inner
+            .inner()?
             .marks
             .of_generations(id, |noted| noted < current && Some(noted) != previous);
         Ok(Uses {
@@ -442,7 +442,7 @@ impl Store {
         after: Option<&Place>,
         most: usize,
     ) -> Result<Batch, Error> {
-        let _uses = self.inner.marks.seeing();
+        let _uses = self.inner()?.marks.seeing();
         self.read(|reader| self.batch(reader, filter, page, way, after, most))
     }
 
@@ -490,7 +490,7 @@ impl Store {
         let page = PageRequest::default();
         let mut after = None;
         loop {
-            let _uses = self.inner.marks.seeing();
+            let _uses = self.inner()?.marks.seeing();
             let next = self.read(|reader| {
                 let compiled = compile(filter, reader)?;
                 let mut view = View::new(self, reader)?;
@@ -525,7 +525,7 @@ impl Store {
 
     /// Those of the keys that are there still, and that a filter means still.
     fn those_meant(&self, filter: &Filter, ids: &[KeyId]) -> Result<Vec<KeyInfo>, Error> {
-        let _uses = self.inner.marks.seeing();
+        let _uses = self.inner()?.marks.seeing();
         self.read(|reader| {
             let compiled = compile(filter, reader)?;
             let mut view = View::new(self, reader)?;
@@ -596,7 +596,7 @@ impl Store {
 
     fn write_cursor(&self, asked: [u8; 16], after: Place) -> Result<String, StoreError> {
         let mut bytes = encode_plain(&Cursor { asked, after })?;
-        let tag = self.inner.ring.cursor(&bytes);
+        let tag = self.terms().ring.cursor(&bytes);
         bytes.extend_from_slice(&tag);
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
@@ -610,7 +610,7 @@ impl Store {
             .checked_sub(TAG_BYTES)
             .ok_or(Misuse::InvalidCursor)?;
         let (body, tag) = bytes.split_at(at);
-        if !ct_eq_bytes(tag, &self.inner.ring.cursor(body)) {
+        if !ct_eq_bytes(tag, &self.terms().ring.cursor(body)) {
             return Err(Misuse::InvalidCursor);
         }
         let cursor: Cursor =

@@ -80,7 +80,7 @@ impl StoreOptions {
         if identity.pepper.changing_from.is_none() {
             return Ok(disk.close()?); // the same command elsewhere was faster
         }
-        let store = self.assemble(disk, identity, ring);
+        let store = self.assemble(path, disk, identity, ring);
         store.move_rows(progress)?;
         store.finish_pepper_change()?;
         store.close()
@@ -120,7 +120,7 @@ impl StoreOptions {
             },
             ..identity.clone()
         };
-        let store = self.same().assemble(disk, identity, ring);
+        let store = self.same().assemble(path, disk, identity, ring);
         store.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
             Ok(writer.begin_pepper_change(wider, &changing)?)
         })?;
@@ -234,7 +234,7 @@ impl Store {
 
     fn is_old(&self, row: &[u8]) -> bool {
         row.get(1)
-            .is_some_and(|generation| Generation(*generation) != self.inner.ring.newest())
+            .is_some_and(|generation| Generation(*generation) != self.terms().ring.newest())
     }
 
     /// From here on only the new generation is accepted.
@@ -242,9 +242,9 @@ impl Store {
         let identity = Identity {
             pepper: PepperState {
                 changing_from: None,
-                ..self.inner.identity.pepper.clone()
+                ..self.terms().identity.pepper.clone()
             },
-            ..self.inner.identity.clone()
+            ..self.terms().identity.clone()
         };
         self.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
             if !writer.rechain(usize::MAX)? {

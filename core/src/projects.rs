@@ -49,7 +49,7 @@ impl Store {
             if writer.project_named(&new.name)?.is_some() {
                 return Err(Refused::NameTaken(new.name.clone()).into());
             }
-            let id = ProjectId::generate(self.inner.clock.now_ms())?;
+            let id = ProjectId::generate(self.inner()?.clock.now_ms())?;
             if writer.project(id)?.is_some() {
                 return Err(
                     crate::error::StoreError::Internal("a project id is taken".into()).into(),

@@ -45,7 +45,7 @@ impl Store {
         loop {
             let batch = self.read(|reader| reader.keys(after, false, limits::BATCH))?;
             let mark = self.read(|reader| reader.state())?;
-            let now = self.inner.now(&mark);
+            let now = self.inner()?.now(&mark);
             let ids: Vec<KeyId> = batch
                 .iter()
                 .filter(|(_, record)| prunable(record, prune, now))

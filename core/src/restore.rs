@@ -116,7 +116,7 @@ impl StoreOptions {
         let store = store.as_ref();
         let target = std::fs::canonicalize(store).unwrap_or_else(|_| store.into());
         let backup = self.open_backup(backup.as_ref())?;
-        let unkeyed = backup.inner.identity.pepper.check.is_none();
+        let unkeyed = backup.terms().identity.pepper.check.is_none();
         if unkeyed && self.peppers().current.is_some() && !restore.trust_unkeyed {
             return Err(Refused::PepperRefused(
                 "the backup is from before the store had a pepper, so that anybody could have \
@@ -128,9 +128,9 @@ impl StoreOptions {
         if let Some(damage) = report.damage.first() {
             return Err(StoreError::Corrupted(format!("the backup is damaged: {damage}")).into());
         }
-        match self.same().open(&target) {
+        match self.same().apart().open(&target) {
             Ok(present) => {
-                if present.inner.identity.store_id != backup.inner.identity.store_id {
+                if present.terms().identity.store_id != backup.terms().identity.store_id {
                     return Err(StoreError::OptionsContradict(
                         "the backup is of another store".into(),
                     )
@@ -166,12 +166,12 @@ impl StoreOptions {
         let claimed = disk.read(|transaction| identity_claimed(transaction, path))?;
         let peppers = self.peppers().fitted(&claimed);
         let (identity, ring) = disk.read(|transaction| identify(transaction, path, &peppers))?;
-        Ok(self.same().assemble(disk, identity, ring))
+        Ok(self.same().assemble(path, disk, identity, ring))
     }
 
     /// Puts a copy of the backup in a place where there is nothing to read.
     fn replace(self, path: &Path, backup: &Store, restore: &Restore) -> Result<Restored, Error> {
-        let ring = &backup.inner.ring;
+        let ring = &backup.terms().ring;
         let state = backup.read(|reader| reader.state())?;
         let contents = read_contents(backup)?;
         let enabled: Vec<&(KeyId, KeyRecord)> = contents
@@ -183,7 +183,7 @@ impl StoreOptions {
         let stamp = self.stamp();
         let mut sequence = state.sequence;
         let fill = |new: &crate::disk::New<'_>| {
-            backup.inner.disk.read(|transaction| {
+            backup.inner()?.disk.read(|transaction| {
                 copy(transaction, new, &mut |_, _| Ok::<_, StoreError>(()))?;
                 new.write(|transaction| {
                     let mut writer = Writer::open(transaction, ring, stamp)?;
@@ -209,7 +209,7 @@ impl StoreOptions {
             Disk::create(path, self.disk_options(), fill)?;
             None
         };
-        let restored = self.same().open(path)?;
+        let restored = self.same().apart().open(path)?;
         let filter = Filter::default();
         let uncertain = restored
             .keys(&filter, Order::Created)

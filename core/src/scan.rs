@@ -117,7 +117,7 @@ impl Store {
         found: &mut dyn FnMut(Finding),
         skipped: &mut dyn FnMut(&Path, &io::Error),
     ) -> Result<Scanned, Error> {
-        self.inner.check_open()?;
+        self.inner()?;
         let path = path.as_ref();
         let refuse = |why: String| Misuse::argument("path", format!("{}: {why}", path.display()));
         let kind = std::fs::metadata(path).map_err(|e| refuse(e.to_string()))?;
@@ -138,7 +138,7 @@ impl Store {
         for entry in WalkDir::new(path).sort_by_file_name() {
             match entry {
                 Ok(entry) if entry.file_type().is_file() => {
-                    if !self.inner.disk.stands_at(entry.path()) {
+                    if !self.inner()?.disk.stands_at(entry.path()) {
                         let read = scan.file(entry.path(), OFlags::NOFOLLOW)?;
                         scan.tell(entry.path(), read, skipped);
                     }
@@ -159,7 +159,7 @@ impl Store {
     /// # Errors
     /// What the store says.
     pub fn scan_bytes(&self, bytes: impl AsRef<[u8]>) -> Result<Vec<FoundToken>, Error> {
-        self.inner.check_open()?;
+        self.inner()?;
         let bytes = bytes.as_ref();
         let ranges: Vec<_> = find_in(bytes, self.prefix()).collect();
         let mut lines = Lines::default();
@@ -217,7 +217,7 @@ impl Store {
             works: false,
         };
         if let Some(found) = self.locate(reader, text)?.unwrap_or_default().pop() {
-            let now = self.inner.now(&reader.state()?);
+            let now = self.inner()?.now(&reader.state()?);
             let project = reader.project_of_key(&found.record)?;
             let good = match found.matched {
                 MatchedSecret::Current => true,

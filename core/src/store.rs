@@ -1,20 +1,26 @@
 //! The store: what is opened, closed and shared between threads. The verbs hang on it, a file
 //! each; this one holds what they have in common.
+//!
+//! A handle is an *opening*; its clones are the same opening. All openings of one file in one
+//! process share one [`Inner`], which a registry finds by device and inode. A child of a fork uses
+//! no `Inner` of its parent: the first call through an inherited handle opens the file again, by
+//! the [`Terms`] that the parent opened it by, which never change and may be read there.
 
 use std::fmt;
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::{Duration, Instant};
 
 use crate::cache::{Cache, Held};
 use crate::disk::backend::Deadlines;
-use crate::disk::file::Tolerance;
-use crate::disk::read::{Peppers, Reader, identify, is_changing};
+use crate::disk::file::{FileId, Tolerance};
+use crate::disk::read::{PepperChecks, Peppers, Reader, identify, identity_claimed, is_changing};
 use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
 use crate::error::{Denied, Error, Misuse, StoreError};
+use crate::header::{ForkLocal, Replaceable};
 use crate::id::KeyId;
 use crate::key::check_text;
 use crate::limits;
@@ -27,6 +33,9 @@ use crate::usage::{Marks, SecretId};
 
 /// How often last-used times are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the file still stands at its path.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// How much memory the keys in it may take, unless it is set: some 138,000 keys.
 const KEY_CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -51,6 +60,7 @@ pub struct StoreOptions {
     clock: Clock,
     flush_every: Duration,
     cache_bytes: usize,
+    apart: bool,
     disk: DiskOptions,
 }
 
@@ -81,6 +91,7 @@ impl StoreOptions {
             clock: Clock::system(),
             flush_every: FLUSH_EVERY,
             cache_bytes: KEY_CACHE_BYTES,
+            apart: false,
             disk: DiskOptions {
                 tolerance: Tolerance {
                     mode: 0o600,
@@ -239,7 +250,8 @@ impl StoreOptions {
     }
 
     /// How often last-used times are written, by a thread that the first verification starts; 5
-    /// seconds unless it is set. Zero writes them only on close and on [`Store::flush`].
+    /// seconds unless it is set. Zero writes them only on close and on [`Store::flush`]; the thread
+    /// then only looks, once a second, whether the file still stands at its path.
     #[must_use]
     pub fn flush_every(mut self, interval: Duration) -> Self {
         self.flush_every = interval;
@@ -250,6 +262,16 @@ impl StoreOptions {
     #[must_use]
     pub fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
+        self
+    }
+
+    /// Opens the file beside whatever this process has open of it, as a second copy of the library
+    /// in the process would, or another process: with a cache, marks and locks of its own. For
+    /// tests of what processes see of each other.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn apart(mut self) -> Self {
+        self.apart = true;
         self
     }
 
@@ -341,18 +363,63 @@ impl StoreOptions {
 
     /// Opens a store that exists.
     ///
+    /// Where this process has the file open already, under whatever path, it is the same store:
+    /// one cache, one set of counters and of last-used times. Only the actor is each handle's own.
+    /// The other options must be those that it was opened with; the least sequence is looked at each
+    /// time, and [`CheckOnOpen::Always`] checks each time.
+    ///
     /// # Errors
     /// NO_STORE where nothing is at the path; each kind of file that is no store, and each pepper
     /// that is missing or wrong, has an error of its own; OPTIONS_CONTRADICT where prefix or policy
-    /// are not the file's.
+    /// are not the file's, or where this process has it open with other options; LOCKED where
+    /// another process has it for itself; ROLLED_BACK below the least sequence.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Store, Error> {
         self.check()?;
-        let disk = Disk::open(path.as_ref(), self.disk.clone())?;
+        let path = path.as_ref();
+        if self.apart {
+            let inner = self.open_anew(path, Arc::default())?;
+            return Ok(Store::of(inner, &self.actor));
+        }
+        loop {
+            let id = FileId::at(path)?;
+            let slot = slot_of(id);
+            let mut open = lock(&slot);
+            if let Some(inner) = usable(&open) {
+                inner.terms.allow(&self)?;
+                if self.disk.check == CheckOnOpen::Always && !inner.disk.check_pages()? {
+                    // What was damaged is mended, as in an open.
+                    inner.forget_cached();
+                }
+                let state = inner.read(|reader| reader.state())?;
+                self.allow(&inner.terms.identity, &state)?;
+                return Ok(Store::of(inner, &self.actor));
+            }
+            let inner = self.open_anew(path, Arc::clone(&slot))?;
+            // Else another file took its place in between.
+            if inner.disk.id() == id {
+                *open = Arc::downgrade(&inner);
+                return Ok(Store::of(inner, &self.actor));
+            }
+        }
+    }
+
+    fn open_anew(&self, path: &Path, slot: Arc<Slot>) -> Result<Arc<Inner>, Error> {
+        let disk = Disk::open(path, self.disk.clone())?;
         let (identity, ring, state) = disk.read(|transaction| {
-            let (identity, ring) = identify(transaction, disk.path(), &self.peppers)?;
+            let (identity, ring) = identify(transaction, path, &self.peppers)?;
             let state = Reader::new(transaction, &ring).state()?;
             Ok::<_, StoreError>((identity, ring, state))
         })?;
+        self.allow(&identity, &state)?;
+        Ok(Inner::new(
+            self.terms(path, &disk, identity, ring),
+            disk,
+            slot,
+        ))
+    }
+
+    /// Whether what the file says is what was asked for.
+    fn allow(&self, identity: &Identity, state: &State) -> Result<(), StoreError> {
         if let Some(prefix) = &self.prefix
             && *prefix != identity.prefix
         {
@@ -360,50 +427,53 @@ impl StoreOptions {
                 "the store's prefix is {:?} and {:?} was asked for; open it without naming one",
                 identity.prefix.as_str(),
                 prefix.as_str()
-            ))
-            .into());
+            )));
         }
         if self.policy.is_some_and(|policy| policy != state.policy) {
             return Err(StoreError::OptionsContradict(
                 "the store's policy is another than the one asked for; open it without naming one, \
                  and change it with `keyfob policy` (set_policy)"
                     .into(),
-            )
-            .into());
+            ));
         }
-        if let Some(least) = self.least_sequence
-            && state.sequence < least
-        {
-            return Err(StoreError::RolledBack {
+        match self.least_sequence {
+            Some(least) if state.sequence < least => Err(StoreError::RolledBack {
                 found: state.sequence,
                 least,
-            }
-            .into());
+            }),
+            _ => Ok(()),
         }
-        Ok(self.assemble(disk, identity, ring))
     }
 
-    /// The handle of an open file.
-    pub(crate) fn assemble(self, disk: Disk, identity: Identity, ring: Keyring) -> Store {
-        let inner = Inner {
-            opened_at: (self.clock.now(), self.clock.passed()),
-            clock: self.clock,
-            disk,
+    fn terms(&self, path: &Path, disk: &Disk, identity: Identity, ring: Keyring) -> Arc<Terms> {
+        Arc::new(Terms {
+            path: path.into(),
+            place: disk.path().into(),
+            id: disk.id(),
+            disk: self.disk.clone(),
+            peppers: self.peppers.checks(identity.store_id),
             identity,
             ring,
-            settled: OnceLock::new(),
-            marks: Marks::default(),
-            cache: Cache::new(self.cache_bytes),
+            clock: self.clock.clone(),
+            cache_bytes: self.cache_bytes,
             flush_every: self.flush_every,
-            flusher: AtomicBool::new(false),
-            closed: AtomicBool::new(false),
-            refusals: std::array::from_fn(|_| AtomicU64::new(0)),
-            on_refusal: RwLock::new(None),
-        };
-        Store {
-            inner: Arc::new(inner),
-            actor: self.actor.into(),
-        }
+            apart: self.apart,
+            on_refusal: Replaceable::new(),
+        })
+    }
+
+    /// The handle of an open file, apart from what else this process has open of it.
+    pub(crate) fn assemble(
+        mut self,
+        path: &Path,
+        disk: Disk,
+        identity: Identity,
+        ring: Keyring,
+    ) -> Store {
+        self.apart = true;
+        self.disk = disk.options().clone();
+        let terms = self.terms(path, &disk, identity, ring);
+        Store::of(Inner::new(terms, disk, Arc::default()), &self.actor)
     }
 
     /// The same options for another file.
@@ -417,6 +487,7 @@ impl StoreOptions {
             clock: self.clock.clone(),
             flush_every: self.flush_every,
             cache_bytes: self.cache_bytes,
+            apart: self.apart,
             disk: self.disk.clone(),
         }
     }
@@ -469,42 +540,199 @@ pub struct Refusal {
     pub key_id: Option<KeyId>,
 }
 
-type OnRefusal = Arc<dyn Fn(Refusal) + Send + Sync>;
+/// What a store was opened by. It never changes while the store is open, and holds no lock, so that
+/// a child of a fork may read it.
+pub(crate) struct Terms {
+    /// As it was given.
+    path: PathBuf,
+    /// Where that is, whatever folder the process moves to.
+    place: PathBuf,
+    id: FileId,
+    disk: DiskOptions,
+    peppers: PepperChecks,
+    pub(crate) identity: Identity,
+    /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
+    /// now.
+    pub(crate) ring: Keyring,
+    clock: Clock,
+    cache_bytes: usize,
+    flush_every: Duration,
+    apart: bool,
+    on_refusal: Replaceable<Box<dyn Fn(Refusal) + Send + Sync>>,
+}
+
+impl Terms {
+    /// Refuses options that are not those that the store was opened with.
+    fn allow(&self, asked: &StoreOptions) -> Result<(), StoreError> {
+        let (ours, theirs) = (&self.disk, &asked.disk);
+        let same = [
+            (
+                self.peppers == asked.peppers.checks(self.identity.store_id),
+                "peppers",
+            ),
+            (ours.read_only == theirs.read_only, "`read_only`"),
+            (ours.exclusive == theirs.exclusive, "`exclusive`"),
+            (ours.tolerance == theirs.tolerance, "permissions"),
+            (ours.deadlines == theirs.deadlines, "`timeouts`"),
+            (ours.cache_bytes == theirs.cache_bytes, "`page_cache_bytes`"),
+            (ours.map_header == theirs.map_header, "`map_header`"),
+            (self.cache_bytes == asked.cache_bytes, "`key_cache_bytes`"),
+            (self.flush_every == asked.flush_every, "`flush_every`"),
+            (self.clock.is(&asked.clock), "`clock`"),
+        ];
+        match same.iter().find(|(same, _)| !same) {
+            None => Ok(()),
+            Some((_, what)) => Err(StoreError::OptionsContradict(format!(
+                "this process has the store open with other {what}; open it with the same, or use \
+                 a clone of the handle that is open"
+            ))),
+        }
+    }
+}
+
+/// What this process has open of a file: nothing, or a store that some opening keeps. Locked while
+/// it is opened and while it is closed.
+type Slot = Mutex<Weak<Inner>>;
+
+/// The files that this process has open.
+static OPEN: ForkLocal<Mutex<Vec<(FileId, Weak<Slot>)>>> = ForkLocal::new();
+
+fn slot_of(id: FileId) -> Arc<Slot> {
+    let open = OPEN.get_or_make(Mutex::default);
+    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+    open.retain(|(_, slot)| slot.strong_count() > 0);
+    let found = open.iter().find(|(known, _)| *known == id);
+    if let Some(slot) = found.and_then(|(_, slot)| slot.upgrade()) {
+        return slot;
+    }
+    let slot = Arc::default();
+    open.push((id, Arc::downgrade(&slot)));
+    slot
+}
+
+fn lock(slot: &Slot) -> MutexGuard<'_, Weak<Inner>> {
+    slot.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The store that is open; none that was found to be replaced, which is never good again.
+fn usable(open: &Weak<Inner>) -> Option<Arc<Inner>> {
+    let inner = open.upgrade()?;
+    inner.disk.check_replaced().is_ok().then_some(inner)
+}
+
+/// One opening of a store: a handle, its clones, and those of other actors.
+struct Opening {
+    terms: Arc<Terms>,
+    closed: AtomicBool,
+    share: ForkLocal<Share>,
+}
+
+impl Opening {
+    /// The share of a child of a fork, in a store that it opens for itself.
+    #[cold]
+    fn in_child(&self) -> Result<&Inner, StoreError> {
+        let share = self.share.get_or_try_make(|| {
+            if self.terms.disk.exclusive {
+                return Err(StoreError::Forked);
+            }
+            Share::reopened(&self.terms)
+        })?;
+        Ok(&share.inner)
+    }
+}
+
+/// What an opening has of the store of its process. The last one that is given up closes the file.
+struct Share {
+    inner: Arc<Inner>,
+    given_up: AtomicBool,
+}
+
+impl Share {
+    /// A share in a store; where others have one, with its slot locked.
+    fn of(inner: Arc<Inner>) -> Self {
+        inner.openings.fetch_add(1, Ordering::AcqRel);
+        Share {
+            inner,
+            given_up: AtomicBool::new(false),
+        }
+    }
+
+    /// A share in the store that a child of a fork has by the terms of its parent: the one that it
+    /// has of the file already, or a new one.
+    fn reopened(terms: &Arc<Terms>) -> Result<Self, StoreError> {
+        let slot = if terms.apart {
+            Arc::default()
+        } else {
+            slot_of(terms.id)
+        };
+        let mut open = lock(&slot);
+        if let Some(inner) = usable(&open) {
+            return Ok(Share::of(inner));
+        }
+        let disk = Disk::open(&terms.place, terms.disk.clone())?;
+        if disk.id() != terms.id {
+            return Err(StoreError::Replaced(terms.place.clone()));
+        }
+        let inner = Inner::new(Arc::clone(terms), disk, Arc::clone(&slot));
+        *open = Arc::downgrade(&inner);
+        Ok(Share::of(inner))
+    }
+
+    fn give_up(&self) -> Result<(), Error> {
+        if self.given_up.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        self.inner.one_less()
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        // Dropped without close: what last-used times there are is written where it can be.
+        let _ = self.give_up();
+    }
+}
 
 /// A store of API keys in one file.
 ///
 /// A handle is cheap to clone and may be used by any number of threads. Every change is durable
 /// when it returns, and seen by every verification that starts afterwards.
+///
+/// Handles that were opened on the same file in one process share one store. After a fork the
+/// parent's goes on in the parent, and the first use of the handle in the child opens the file
+/// again there, with a cache, counters and last-used times of its own; a store that is open for
+/// one process alone answers FORKED instead.
 #[derive(Clone)]
 pub struct Store {
-    pub(crate) inner: Arc<Inner>,
+    opening: Arc<Opening>,
     pub(crate) actor: Arc<str>,
 }
 
+/// What all openings of a file in one process share.
 pub(crate) struct Inner {
     pub(crate) disk: Disk,
-    pub(crate) identity: Identity,
-    /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
-    /// now.
-    pub(crate) ring: Keyring,
-    /// The same without the old pepper, once a change of peppers is finished that was under way.
+    pub(crate) terms: Arc<Terms>,
+    slot: Arc<Slot>,
+    /// How many have a share; changed while the slot is locked, or before anybody knows of it.
+    openings: AtomicUsize,
+    me: Weak<Inner>,
+    /// The ring without the old pepper, once a change of peppers is finished that was under way.
     settled: OnceLock<Keyring>,
     pub(crate) clock: Clock,
     /// What the clock showed when the store was opened, and what had passed in truth by then.
     opened_at: (Timestamp, i64),
     pub(crate) marks: Marks,
     pub(crate) cache: Cache,
-    flush_every: Duration,
+    /// Whether the thread runs that writes uses and looks at the path.
     flusher: AtomicBool,
     closed: AtomicBool,
     refusals: [AtomicU64; Denied::ALL.len()],
-    on_refusal: RwLock<Option<OnRefusal>>,
 }
 
 impl fmt::Debug for Store {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Store")
-            .field("path", &self.inner.disk.path())
+            .field("path", &self.path())
             .finish_non_exhaustive()
     }
 }
@@ -517,78 +745,104 @@ impl Store {
     pub fn with_actor(&self, actor: &str) -> Result<Store, Misuse> {
         check_text("actor (bytes)", actor, 1, limits::ACTOR_BYTES)?;
         Ok(Store {
-            inner: Arc::clone(&self.inner),
+            opening: Arc::clone(&self.opening),
             actor: actor.into(),
         })
     }
 
+    /// A new opening of a store. Where others share it, with its slot locked.
+    fn of(inner: Arc<Inner>, actor: &str) -> Self {
+        let share = ForkLocal::new();
+        let terms = Arc::clone(&inner.terms);
+        share.get_or_make(|| Share::of(inner));
+        Store {
+            opening: Arc::new(Opening {
+                terms,
+                closed: AtomicBool::new(false),
+                share,
+            }),
+            actor: actor.into(),
+        }
+    }
+
+    /// What the store was opened by; the same in a child of a fork.
+    pub(crate) fn terms(&self) -> &Terms {
+        &self.opening.terms
+    }
+
+    /// What this process has of the store, where this handle is open. In a child of a fork the
+    /// first call opens it.
+    #[inline]
+    pub(crate) fn inner(&self) -> Result<&Inner, StoreError> {
+        if self.opening.closed.load(Ordering::Acquire) {
+            return Err(StoreError::Closed);
+        }
+        match self.opening.share.get() {
+            Some(share) => Ok(&share.inner),
+            None => self.opening.in_child(),
+        }
+    }
+
+    /// The same for what may not ask the file: refuses also where the file was replaced.
+    pub(crate) fn sound(&self) -> Result<&Inner, StoreError> {
+        let inner = self.inner()?;
+        inner.disk.check_replaced()?;
+        Ok(inner)
+    }
+
     /// The prefix of this store's tokens.
     pub fn prefix(&self) -> &Prefix {
-        &self.inner.identity.prefix
+        &self.terms().identity.prefix
     }
 
     /// The path that the store was opened at.
     pub fn path(&self) -> &Path {
-        self.inner.disk.path()
+        &self.terms().path
     }
 
-    /// Writes what last-used times were kept and closes the file. Every clone of the handle
-    /// answers CLOSED afterwards; a backup or check that runs comes to its end, and the file is
-    /// closed then.
+    /// Closes this handle: it and its clones answer CLOSED afterwards. Of several handles that this
+    /// process opened on the file the last one writes what last-used times were kept, and closes the
+    /// file; a backup or check that runs comes to its end, and the file is closed then.
+    ///
+    /// In a child of a fork that has not used the handle there is nothing to close.
     ///
     /// # Errors
     /// What could not be written; the file is closed all the same. BUSY where a change or a
     /// compaction does not end in time: the file is closed with the last clone.
     pub fn close(&self) -> Result<(), Error> {
-        self.inner.disk.check_process()?;
-        if self.inner.closed.load(Ordering::Acquire) {
+        if self.opening.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }
-        let flushed = if self.inner.disk.options().read_only {
-            Ok(())
-        } else {
-            self.flush()
-        };
-        self.inner.closed.store(true, Ordering::Release);
-        self.inner.disk.close()?;
-        flushed
+        self.opening.share.get().map_or(Ok(()), Share::give_up)
     }
 
-    /// How many verifications were refused by reason, since this store was opened: through this
-    /// handle and those of [`Store::with_actor`]. Another open of the same file has its own counts.
+    /// How many verifications were refused by reason, since this process opened the store: through
+    /// all of its handles on the file. A child of a fork counts anew.
     pub fn refusals(&self) -> Vec<(Denied, u64)> {
-        let count =
-            |denied: &Denied, counter: &AtomicU64| (*denied, counter.load(Ordering::Relaxed));
-        Denied::ALL
-            .iter()
-            .zip(&self.inner.refusals)
-            .map(|(d, c)| count(d, c))
-            .collect()
+        let inner = self.opening.share.get().map(|share| &share.inner);
+        let count = |at: usize| {
+            let counter = inner.and_then(|inner| inner.refusals.get(at));
+            counter.map_or(0, |counter| counter.load(Ordering::Relaxed))
+        };
+        let all = Denied::ALL.iter().enumerate();
+        all.map(|(at, denied)| (*denied, count(at))).collect()
     }
 
-    /// Calls a function for every verification that is refused, in the thread that asked, with no
-    /// lock held; none takes it away again. It must not panic.
+    /// Calls a function for every verification that is refused, through any handle of this process
+    /// on the file, in the thread that asked, with no lock held; none takes it away again. It must
+    /// not panic. A child of a fork goes on with the one that its parent set.
     pub fn on_refusal(&self, callback: Option<Box<dyn Fn(Refusal) + Send + Sync>>) {
-        let mut slot = self
-            .inner
-            .on_refusal
-            .write()
-            .unwrap_or_else(PoisonError::into_inner);
-        *slot = callback.map(Arc::from);
+        self.opening.terms.on_refusal.set(callback.map(Arc::new));
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
         // The order of `Denied::ALL` is that of the enum.
-        if let Some(counter) = self.inner.refusals.get(refusal.denied as usize) {
+        let place = refusal.denied as usize;
+        let share = self.opening.share.get();
+        if let Some(counter) = share.and_then(|share| share.inner.refusals.get(place)) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
-        let callback = self
-            .inner
-            .on_refusal
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        if let Some(callback) = callback {
+        if let Some(callback) = self.opening.terms.on_refusal.get() {
             callback(refusal);
         }
     }
@@ -598,11 +852,84 @@ impl Store {
         &self,
         f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.inner.check_open().map_err(E::from)?;
-        self.inner.disk.read(|transaction| {
-            let ring = self.inner.keys(|ring| is_changing(transaction, ring))?;
-            f(&Reader::new(transaction, ring))
+        self.inner()?.read(f)
+    }
+}
+
+impl Inner {
+    fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
+        Arc::new_cyclic(|me| Inner {
+            opened_at: (terms.clock.now(), terms.clock.passed()),
+            clock: terms.clock.clone(),
+            disk,
+            slot,
+            openings: AtomicUsize::new(0),
+            me: Weak::clone(me),
+            settled: OnceLock::new(),
+            marks: Marks::default(),
+            cache: Cache::new(terms.cache_bytes),
+            flusher: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+            refusals: std::array::from_fn(|_| AtomicU64::new(0)),
+            terms,
         })
+    }
+
+    /// Gives up the share of one opening. The last one writes what last-used times were kept, and
+    /// closes the file; whoever opens it meanwhile waits for that.
+    fn one_less(&self) -> Result<(), Error> {
+        let mut open = lock(&self.slot);
+        if self.openings.fetch_sub(1, Ordering::AcqRel) > 1 {
+            return Ok(());
+        }
+        if std::ptr::eq(open.as_ptr(), self) {
+            *open = Weak::new();
+        }
+        let flushed = if self.disk.options().read_only {
+            Ok(())
+        } else {
+            self.flush_marks()
+        };
+        self.closed.store(true, Ordering::Release);
+        self.disk.close()?;
+        flushed
+    }
+
+    /// Runs a read over one snapshot. Must not be nested.
+    fn read<T, E: From<StoreError> + AsStoreError>(
+        &self,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let read = self.disk.read(|transaction| {
+            let ring = self.keys(|ring| is_changing(transaction, ring))?;
+            f(&Reader::new(transaction, ring))
+        });
+        read.map_err(|error| self.after_failure(error))
+    }
+
+    /// What is told of a failure. Rows that cannot be read may be those of another store, which
+    /// somebody wrote over the file.
+    pub(crate) fn after_failure<E: From<StoreError> + AsStoreError>(&self, error: E) -> E {
+        let replaced = match error.as_store_error() {
+            Some(StoreError::Replaced(_)) => true,
+            Some(StoreError::Corrupted(_) | StoreError::PepperRequired) => self
+                .disk
+                .read(|transaction| identity_claimed(transaction, &self.terms.path))
+                .is_ok_and(|claimed| claimed.store_id != self.terms.identity.store_id),
+            _ => false,
+        };
+        if replaced {
+            self.replaced().into()
+        } else {
+            error
+        }
+    }
+
+    /// From now on this store answers REPLACED, also where it is in the cache.
+    pub(crate) fn replaced(&self) -> StoreError {
+        self.disk.set_replaced();
+        self.believe_nothing();
+        StoreError::Replaced(self.terms.path.clone())
     }
 
     /// Notes a use of a key in the cache; a time that a mark cannot hold is not noted.
@@ -610,58 +937,47 @@ impl Store {
     #[inline(always)]
     pub(crate) fn note_cached_use(&self, held: &Held<'_>, at: Timestamp) {
         if let Ok(at) = u32::try_from(at.unix()) {
-            self.inner.cache.mark(held, at);
+            self.cache.mark(held, at);
         }
     }
 
     /// Notes a use that the cache does not count.
     pub(crate) fn note_use(&self, secret: SecretId, at: Timestamp) {
-        if !self.inner.disk.options().read_only {
-            self.inner.marks.note(secret, at.unix());
-            self.start_flushing();
+        if !self.disk.options().read_only {
+            self.marks.note(secret, at.unix());
         }
     }
 
-    /// Starts the thread that writes uses where it does not run yet.
+    /// Starts the thread that writes uses, and once a second looks whether the file is in its place,
+    /// where it does not run yet.
     pub(crate) fn start_flushing(&self) {
-        let inner = &self.inner;
-        if inner.disk.options().read_only {
+        if self.flusher.load(Ordering::Relaxed) || self.flusher.swap(true, Ordering::AcqRel) {
             return;
         }
-        if inner.flush_every.is_zero() || inner.flusher.swap(true, Ordering::AcqRel) {
-            return;
-        }
-        let (weak, every) = (Arc::downgrade(inner), inner.flush_every);
+        let me = Weak::clone(&self.me);
+        let every = (!self.disk.options().read_only && !self.terms.flush_every.is_zero())
+            .then_some(self.terms.flush_every);
         let spawned = std::thread::Builder::new()
             .name("keyfob-flush".into())
             .spawn(move || {
+                let mut flushed = Instant::now();
                 loop {
-                    std::thread::sleep(every);
-                    let Some(inner) = weak.upgrade() else { break };
+                    let wait = every.map(|every| every.saturating_sub(flushed.elapsed()));
+                    std::thread::sleep(wait.map_or(LOOK_EVERY, |wait| wait.min(LOOK_EVERY)));
+                    let Some(inner) = me.upgrade() else { break };
                     if inner.closed.load(Ordering::Acquire) {
                         break;
                     }
-                    // What could not be written is kept for the next time.
-                    let _ = Store {
-                        inner,
-                        actor: "keyfob".into(),
+                    // Whoever asks next is told; and what cannot be written is kept.
+                    let _ = inner.check_place();
+                    if every.is_some_and(|every| flushed.elapsed() >= every) {
+                        let _ = inner.flush_marks();
+                        flushed = Instant::now();
                     }
-                    .flush();
                 }
             });
         if spawned.is_err() {
-            inner.flusher.store(false, Ordering::Release);
-        }
-    }
-}
-
-impl Inner {
-    pub(crate) fn check_open(&self) -> Result<(), StoreError> {
-        self.disk.check_process()?;
-        if self.closed.load(Ordering::Acquire) {
-            Err(StoreError::Closed)
-        } else {
-            Ok(())
+            self.flusher.store(false, Ordering::Release);
         }
     }
 
@@ -672,16 +988,17 @@ impl Inner {
         &self,
         is_changing: impl FnOnce(&Keyring) -> Result<bool, StoreError>,
     ) -> Result<&Keyring, StoreError> {
-        if !self.ring.is_changing() {
-            return Ok(&self.ring);
+        let ring = &self.terms.ring;
+        if !ring.is_changing() {
+            return Ok(ring);
         }
         if let Some(settled) = self.settled.get() {
             return Ok(settled);
         }
-        if is_changing(&self.ring)? {
-            return Ok(&self.ring);
+        if is_changing(ring)? {
+            return Ok(ring);
         }
-        Ok(self.settled.get_or_init(|| self.ring.settled()))
+        Ok(self.settled.get_or_init(|| ring.settled()))
     }
 
     /// The time by the clock and by the mark of a snapshot.
@@ -704,17 +1021,5 @@ impl Inner {
         let (shown, passed) = self.opened_at;
         let expected = shown.saturating_add(self.clock.passed() - passed);
         self.clock.now().seconds_since(expected) > limits::CLOCK_AHEAD_SECONDS
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        if self.disk.check_process().is_err() || self.closed.load(Ordering::Acquire) {
-            return;
-        }
-        // Dropped without close: what last-used times there are is written where it can be.
-        if !self.disk.options().read_only {
-            let _ = self.flush_marks();
-        }
     }
 }

@@ -132,6 +132,15 @@ impl Clock {
         }
     }
 
+    /// Whether it is this very clock: the system's, or a clone of the same manual one.
+    pub(crate) fn is(&self, other: &Clock) -> bool {
+        match (&self.0, &other.0) {
+            (Source::System, Source::System) => true,
+            (Source::Manual(ours), Source::Manual(theirs)) => Arc::ptr_eq(ours, theirs),
+            _ => false,
+        }
+    }
+
     /// Seconds that have passed in truth since some fixed time, whatever the clock was set to.
     pub(crate) fn passed(&self) -> i64 {
         match &self.0 {

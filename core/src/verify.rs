@@ -18,7 +18,7 @@ use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
-use crate::store::{Refusal, Store};
+use crate::store::{Inner, Refusal, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
 use crate::usage::SecretId;
@@ -238,31 +238,33 @@ impl Store {
         token: impl AsRef<[u8]>,
         requirement: &Requirement,
     ) -> Result<Verified, VerifyError> {
-        self.inner.check_open()?;
+        let inner = self.inner()?;
         let token = token.as_ref();
-        let seen = self.inner.disk.observe();
-        match self.judge_cached(token, requirement, seen) {
+        let seen = inner.disk.observe();
+        match self.judge_cached(inner, token, requirement, seen) {
             Some(outcome) => outcome,
-            None => self.verify_uncached(token, requirement, seen),
+            None => self.verify_uncached(inner, token, requirement, seen),
         }
     }
 
     #[inline(never)]
     fn verify_uncached(
         &self,
+        inner: &Inner,
         token: &[u8],
         requirement: &Requirement,
         seen: Seen,
     ) -> Result<Verified, VerifyError> {
-        if is_none(token, self.prefix()) && self.inner.cache.has_no_imported(seen) {
+        if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
+            self.sound()?;
             return Err(self.refusal(Denied::Malformed, None));
         }
         let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
+        inner.start_flushing();
         match judged.outcome {
             Ok(verified) => {
-                match judged.found {
-                    Some(secret) if !judged.counted => self.note_use(secret, judged.now),
-                    _ => self.start_flushing(),
+                if let (Some(secret), false) = (judged.found, judged.counted) {
+                    inner.note_use(secret, judged.now);
                 }
                 Ok(verified)
             }
@@ -298,7 +300,10 @@ impl Store {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
             Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
-            Err(denied) => Err(self.refusal(denied, None)),
+            Err(denied) => {
+                self.sound()?;
+                Err(self.refusal(denied, None))
+            }
         }
     }
 
@@ -361,6 +366,7 @@ impl Store {
     #[inline]
     fn judge_cached(
         &self,
+        inner: &Inner,
         text: &[u8],
         requirement: &Requirement,
         seen: Seen,
@@ -368,7 +374,7 @@ impl Store {
         let parts = split(text)?;
         // The cell is loaded before the hash is computed, so that memory is not waited for.
         let key_id = IdText::of(parts.key_id);
-        let found = self.inner.cache.find(seen, key_id, parts.checksum)?;
+        let found = inner.cache.find(seen, key_id, parts.checksum)?;
         let class = kept(ClassNumber(found.class()))?;
         if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
             return None;
@@ -385,7 +391,7 @@ impl Store {
             class,
         };
         let now = Now {
-            clock: self.inner.clock.now(),
+            clock: inner.clock.now(),
             mark: Timestamp::from_unix(held.mark),
         };
         let case = Case {
@@ -397,7 +403,7 @@ impl Store {
             Ok(passed) => passed,
             Err(denied) => return Some(Err(self.refusal(denied, Some(key_id.id())))),
         };
-        self.note_cached_use(&held, now.clock);
+        inner.note_cached_use(&held, now.clock);
         let facts = Facts {
             key_id,
             generation: held.generation,
@@ -422,12 +428,12 @@ impl Store {
         ask: Ask,
         detail: Detail,
     ) -> Result<Judged, StoreError> {
-        self.inner.check_open()?;
+        let inner = self.sound()?;
         let not_found = |NotFound(check, denied): NotFound| Judged {
             outcome: Err(denied),
             found: None,
             checks: failed_at(check, denied),
-            now: self.inner.clock.now(),
+            now: inner.clock.now(),
             counted: false,
         };
         let presented = match read_text(text, self.prefix()) {
@@ -447,7 +453,7 @@ impl Store {
                     clock: at,
                     mark: at,
                 },
-                Ask::Now(_) | Ask::Question => self.inner.now(&state),
+                Ask::Now(_) | Ask::Question => inner.now(&state),
             };
             let found = match presented {
                 Presented::Native(token) => locate_native(reader, token)?,
@@ -461,7 +467,7 @@ impl Store {
                 Ok(found) => found,
                 Err(nothing) => {
                     if let Ask::Now(seen) = ask {
-                        self.inner.catch_up(reader, &state, seen, |_| ())?;
+                        inner.catch_up(reader, &state, seen, |_| ())?;
                     }
                     return Ok(not_found(nothing));
                 }
@@ -507,10 +513,10 @@ impl Store {
             if let Ask::Now(seen) = ask {
                 let at = u32::try_from(now.clock.unix()).ok();
                 let entry = entry.zip(at);
-                self.inner.catch_up(reader, &state, seen, |changing| {
+                inner.catch_up(reader, &state, seen, |changing| {
                     if let Some((entry, at)) = entry {
-                        let used = outcome.is_ok() && !self.inner.disk.options().read_only;
-                        self.inner.keep_uses(changing.insert(&entry, at, used));
+                        let used = outcome.is_ok() && !inner.disk.options().read_only;
+                        inner.keep_uses(changing.insert(&entry, at, used));
                         counted = used;
                     }
                 })?;

@@ -579,7 +579,7 @@ fn compacting_gives_space_back_and_refuses_while_another_handle_is_open() {
     store.prune(&prune).unwrap();
     store.prune_log(store.info().unwrap().sequence - 1).unwrap();
 
-    let second = options().open(folder.path("a")).unwrap();
+    let second = options().apart().open(folder.path("a")).unwrap();
     assert_eq!(store.compact().unwrap_err().code(), Code::LOCKED);
     assert!(store.info().is_ok(), "the store goes on after a refusal");
     second.close().unwrap();

@@ -87,11 +87,11 @@ fn a_revocation_through_the_same_handle_is_seen() {
 }
 
 #[test]
-fn a_revocation_through_another_handle_is_seen() {
+fn a_revocation_through_a_store_of_its_own_cache_is_seen() {
     let folder = folder();
     let path = folder.path().join("k");
     let writer = options().prefix("acme").unwrap().create(&path).unwrap();
-    let readers = options().open(&path).unwrap();
+    let readers = options().apart().open(&path).unwrap();
     none_is_verified_after_its_revocation(&readers, &writer);
 }
 
@@ -100,7 +100,7 @@ fn a_revocation_is_seen_where_the_header_is_read_and_not_mapped() {
     let folder = folder();
     let path = folder.path().join("k");
     let writer = options().prefix("acme").unwrap().create(&path).unwrap();
-    let readers = options().map_header(false).open(&path).unwrap();
+    let readers = options().apart().map_header(false).open(&path).unwrap();
     none_is_verified_after_its_revocation(&readers, &writer);
 }
 
@@ -117,7 +117,7 @@ fn a_revocation_is_seen_by_a_read_only_handle() {
     let folder = folder();
     let path = folder.path().join("k");
     let writer = options().prefix("acme").unwrap().create(&path).unwrap();
-    let readers = options().read_only(true).open(&path).unwrap();
+    let readers = options().apart().read_only(true).open(&path).unwrap();
     none_is_verified_after_its_revocation(&readers, &writer);
 }
 
@@ -127,7 +127,11 @@ fn a_cache_that_holds_few_keys_or_none_gives_the_same_answers() {
         let folder = folder();
         let path = folder.path().join("k");
         let writer = options().prefix("acme").unwrap().create(&path).unwrap();
-        let readers = options().key_cache_bytes(bytes).open(&path).unwrap();
+        let readers = options()
+            .apart()
+            .key_cache_bytes(bytes)
+            .open(&path)
+            .unwrap();
         none_is_verified_after_its_revocation(&readers, &writer);
     }
 }
@@ -137,7 +141,7 @@ fn every_change_of_a_cached_key_or_of_its_project_is_seen_at_once() {
     let folder = folder();
     let path = folder.path().join("k");
     let writer = options().prefix("acme").unwrap().create(&path).unwrap();
-    let reader = options().open(&path).unwrap();
+    let reader = options().apart().open(&path).unwrap();
     let scopes = |texts: &[&str]| ScopeSet::parse(texts).unwrap();
     let mut project = NewProject::new("shop");
     project.scopes = scopes(&["a:*"]);

@@ -880,6 +880,7 @@ fn the_indexes_follow_every_change() {
 fn a_listing_and_a_single_look_tell_the_same_of_a_key() {
     let home = filled();
     let reopened = options(&Clock::manual(home.clock.now()))
+        .apart()
         .open(home.path())
         .unwrap();
     home.store.flush().unwrap();

@@ -408,7 +408,8 @@ fn a_read_only_handle_changes_nothing_and_sees_what_others_change() {
     let home = Home::new();
     home.project("shop", &[], None);
     let (id, token) = home.key(|_| {});
-    let reader = new_options().read_only(true).open(home.path()).unwrap();
+    let reader = new_options().apart().read_only(true);
+    let reader = reader.open(home.path()).unwrap();
     let before = fs::read(home.path()).unwrap();
     let read_only = Code::READ_ONLY;
     assert_eq!(code_of(&reader.create(&NewKey::new("k"))), read_only);
@@ -430,7 +431,8 @@ fn a_read_only_handle_changes_nothing_and_sees_what_others_change() {
 #[test]
 fn an_exclusive_open_and_any_other_exclude_each_other() {
     let home = Home::new();
-    let exclusive = || new_options().exclusive(true).open(home.path());
+    // Each as another process does.
+    let exclusive = || new_options().apart().exclusive(true).open(home.path());
     assert_eq!(code_of(&exclusive()), Code::LOCKED, "beside a shared one");
     let (_, token) = home.key(|_| {});
     assert_eq!(
@@ -440,9 +442,12 @@ fn an_exclusive_open_and_any_other_exclude_each_other() {
     );
     home.store.close().unwrap();
     let alone = exclusive().unwrap();
-    assert_eq!(open(&home.path()), Code::LOCKED);
     assert_eq!(
-        code_of(&new_options().read_only(true).open(home.path())),
+        code_of(&new_options().apart().open(home.path())),
+        Code::LOCKED
+    );
+    assert_eq!(
+        code_of(&new_options().apart().read_only(true).open(home.path())),
         Code::LOCKED
     );
     assert_eq!(code_of(&exclusive()), Code::LOCKED);
@@ -614,9 +619,11 @@ fn in_a_fork(f: impl Fn() -> Code + Send + Sync + 'static) -> u16 {
 }
 
 #[test]
-fn a_forked_child_is_refused_everything_and_harms_nothing() {
+fn a_child_of_a_process_that_has_the_store_for_itself_is_refused_and_harms_nothing() {
     let home = Home::new();
     let (id, token) = home.key(|_| {});
+    home.store.close().unwrap();
+    let alone = new_options().exclusive(true).open(home.path()).unwrap();
     let text = token.expose().to_owned();
     let asks: Vec<Ask> = vec![
         Box::new(move |store| verify(store, &text, &plain())),
@@ -625,11 +632,14 @@ fn a_forked_child_is_refused_everything_and_harms_nothing() {
         Box::new(|store| code_of(&store.create(&NewKey::new("k")))),
         Box::new(move |store| code_of(&store.revoke(id, &Revoke::default()))),
         Box::new(|store| code_of(&store.flush())),
-        Box::new(|store| code_of(&store.close())),
         Box::new(|store| code_of(&store.count(&Filter::default()))),
+        Box::new(move |store| {
+            drop(store.clone());
+            code_of(&store.get(id))
+        }),
     ];
     for (number, ask) in asks.into_iter().enumerate() {
-        let store = home.store.clone();
+        let store = alone.clone();
         assert_eq!(
             in_a_fork(move || ask(&store)),
             Code::FORKED.number(),
@@ -638,12 +648,12 @@ fn a_forked_child_is_refused_everything_and_harms_nothing() {
     }
     // The parent's locks stand, and its data.
     assert_eq!(
-        code_of(&new_options().exclusive(true).open(home.path())),
+        code_of(&new_options().apart().exclusive(true).open(home.path())),
         Code::LOCKED
     );
-    assert_eq!(verify(&home.store, token.expose(), &plain()), Code::OK);
-    home.store.revoke(id, &Revoke::default()).unwrap();
-    home.store.close().unwrap();
+    assert_eq!(verify(&alone, token.expose(), &plain()), Code::OK);
+    alone.revoke(id, &Revoke::default()).unwrap();
+    alone.close().unwrap();
     let store = new_options()
         .check_on_open(CheckOnOpen::Always)
         .open(home.path())
@@ -673,9 +683,11 @@ fn a_file_that_was_replaced_or_unlinked_takes_no_more_changes() {
             fs::rename(&aside, home.path()).unwrap();
             assert_eq!(
                 code_of(&home.store.revoke(id, &Revoke::default())),
-                Code::OK,
-                "back again"
+                Code::REPLACED,
+                "until it is opened again"
             );
+            let again = options(&home.clock).open(home.path()).unwrap();
+            again.revoke(id, &Revoke::default()).unwrap();
         }
     }
 }
@@ -714,10 +726,11 @@ fn of_eight_processes_that_open_or_create_at_once_one_makes_the_store() {
 fn of_eight_threads_that_open_or_create_at_once_one_makes_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("k");
+    let clock = clock();
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let store = new_options().open_or_create(&path).unwrap();
+                let store = options(&clock).open_or_create(&path).unwrap();
                 store.create(&NewKey::new("k")).unwrap();
             });
         }
@@ -731,6 +744,7 @@ fn a_lock_that_another_holds_is_waited_for_and_then_busy() {
     let home = Home::new();
     let (id, token) = home.key(|_| {});
     let quick = new_options()
+        .apart()
         .timeouts(Duration::from_millis(50), Duration::from_millis(50))
         .open(home.path())
         .unwrap();

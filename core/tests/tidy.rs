@@ -11,6 +11,7 @@ use std::process::Command;
 /// A layer of core, from the bottom up, and the modules in it. A module may use its own layer and
 /// those below it; `docs/ARCHITECTURE.md` says why.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("system", &["header"]),
     (
         "values",
         &[
@@ -44,7 +45,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "requirement",
         ],
     ),
-    ("disk", &["disk", "header"]),
+    ("disk", &["disk"]),
     ("memory", &["cache", "usage"]),
     ("store", &["store"]),
     ("commit", &["catch_up", "commit"]),

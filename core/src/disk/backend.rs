@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 use std::ops::Bound;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,6 +19,7 @@ use rustix::io::Errno;
 
 use crate::disk::turn::deadline;
 use crate::error::StoreError;
+use crate::header::{Process, Watch};
 use crate::limits;
 
 thread_local! {
@@ -61,12 +62,17 @@ const NOWHERE: u64 = u64::MAX;
 /// The file, twice: as the engine's, and a second descriptor of the same open file for what the
 /// engine's trait does not know. The kernel drops the locks when both are closed.
 struct Open {
+    /// Dropped first: then the open file is let go, and what the others close is `/dev/null`.
+    _watched: [Watch; 2],
     engine: FileBackend,
     file: File,
 }
 
 struct Shared {
     open: RwLock<Option<Open>>,
+    /// Whose file it is. A child has a copy of the engine, and of its lock here, in whatever state
+    /// a thread left them: nothing that is done with them there reaches the file.
+    process: Process,
     deadlines: Deadlines,
     /// The end of the file when disk space was last set aside beyond it.
     reserved_at: AtomicU64,
@@ -92,13 +98,16 @@ impl Backend {
     pub(crate) fn new(file: File, deadlines: Deadlines) -> Result<Self, StoreError> {
         let io = |e| StoreError::io("opening the store", e);
         let second = file.try_clone().map_err(io)?;
+        let watched = [Watch::new(&file), Watch::new(&second)];
         let engine = FileBackend::new(file)
             .map_err(|e| StoreError::Internal(format!("the engine refuses the file: {e}")))?;
         Ok(Backend(Arc::new(Shared {
             open: RwLock::new(Some(Open {
+                _watched: watched,
                 engine,
                 file: second,
             })),
+            process: Process::current(),
             deadlines,
             reserved_at: AtomicU64::new(NOWHERE),
             #[cfg(test)]
@@ -114,26 +123,33 @@ impl Backend {
         self
     }
 
-    fn open(&self) -> RwLockReadGuard<'_, Option<Open>> {
-        self.0.open.read().unwrap_or_else(PoisonError::into_inner)
+    /// Does something with the file; none where it was taken away, or is another process's.
+    fn look<T>(&self, f: impl FnOnce(&Open) -> T) -> Option<T> {
+        if !self.0.process.is_current() {
+            return None;
+        }
+        let open = self.0.open.read().unwrap_or_else(PoisonError::into_inner);
+        open.as_ref().map(f)
     }
 
     fn with<T>(&self, f: impl FnOnce(&Open) -> io::Result<T>) -> io::Result<T> {
-        self.open().as_ref().map_or_else(|| Err(taken_away()), f)
+        self.look(f).unwrap_or_else(|| Err(taken_away()))
     }
 
     fn with_lock<T>(
         &self,
         f: impl FnOnce(&Open) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
-        self.open()
-            .as_ref()
-            .map_or_else(|| Err(BackendError::Io(taken_away())), f)
+        self.look(f)
+            .unwrap_or_else(|| Err(BackendError::Io(taken_away())))
     }
 
     /// Takes the file away from the engine for good: both descriptors are closed, and with them
     /// the kernel drops every lock.
     pub(crate) fn tear(&self) {
+        if !self.0.process.is_current() {
+            return;
+        }
         let open = self
             .0
             .open
@@ -200,7 +216,7 @@ impl Backend {
             }
             Ok(free(&open.file)? >= bytes)
         };
-        match self.open().as_ref().map(reserve) {
+        match self.look(reserve) {
             None => Err(StoreError::Closed),
             Some(Ok(true)) => Ok(()),
             Some(Ok(false) | Err(Errno::NOSPC | Errno::DQUOT | Errno::FBIG)) => {
@@ -222,7 +238,7 @@ impl Backend {
             Ok(true)
         };
         // Where that is not possible, the change shows whether there is space.
-        matches!(self.open().as_ref().map(release), Some(Ok(true)))
+        matches!(self.look(release), Some(Ok(true)))
     }
 
     /// Keeps as much back as there is, up to the whole reserve.
@@ -233,12 +249,12 @@ impl Backend {
             limits::RESERVE_BYTES / 4,
             limits::RESERVE_BYTES / 8,
         ];
-        if let Some(open) = self.open().as_ref()
-            && let Ok(end) = end_of(&open.file)
-        {
-            // Nothing more can be done where there is not even so little.
-            let _ = set_aside(&open.file, end, &PARTS);
-        }
+        self.look(|open| {
+            if let Ok(end) = end_of(&open.file) {
+                // Nothing more can be done where there is not even so little.
+                let _ = set_aside(&open.file, end, &PARTS);
+            }
+        });
     }
 
     /// Tries a lock until it is had or the call's deadline has passed; outside of a call that has
@@ -359,9 +375,8 @@ impl StorageBackend for Backend {
 
     fn unlock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
         // A file that was taken away holds no lock.
-        self.open()
-            .as_ref()
-            .map_or(Ok(()), |open| open.engine.unlock_range(start, end))
+        self.look(|open| open.engine.unlock_range(start, end))
+            .unwrap_or(Ok(()))
     }
 
     fn query_lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::error::StoreError;
+use crate::header::Process;
 
 /// How redb begins a file.
 const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
@@ -43,9 +44,21 @@ impl FileId {
         Ok(FileId(metadata.dev(), metadata.ino()))
     }
 
-    /// Whether the file at the path is still this one.
-    pub(crate) fn stands_at(self, path: &Path) -> bool {
-        std::fs::metadata(path).is_ok_and(|m| FileId(m.dev(), m.ino()) == self)
+    /// Which file stands at a path.
+    pub(crate) fn at(path: &Path) -> Result<Self, StoreError> {
+        let metadata = std::fs::metadata(path).map_err(|e| open_error(path, e))?;
+        Ok(FileId(metadata.dev(), metadata.ino()))
+    }
+
+    /// Whether the file at the path is still this one; an error where that cannot be told.
+    pub(crate) fn stands_at(self, path: &Path) -> io::Result<bool> {
+        match std::fs::metadata(path) {
+            Ok(metadata) => Ok(FileId(metadata.dev(), metadata.ino()) == self),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
     }
 }
 
@@ -350,6 +363,7 @@ pub(crate) struct Unfinished {
     /// Its name until it is finished, where it has one.
     temporary: Option<PathBuf>,
     place: PathBuf,
+    process: Process,
 }
 
 /// A name beside a place that nobody else takes.
@@ -427,6 +441,7 @@ impl Unfinished {
             file,
             temporary,
             place: place.into(),
+            process: Process::current(),
         };
         // The umask may take from a mode what a group is to have.
         let mode = PermissionsExt::from_mode(tolerance.mode);
@@ -493,6 +508,9 @@ impl Unfinished {
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
+        if !self.process.is_current() {
+            return; // a callback forked, and the parent goes on with it
+        }
         if let Some(temporary) = &self.temporary {
             // Gone already where it was finished.
             let _ = std::fs::remove_file(temporary);

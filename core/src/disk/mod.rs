@@ -25,7 +25,7 @@ use crate::disk::backend::{Backend, Deadlines, waiting_until};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
-use crate::header::{Mapping, Process, Seen, Signal};
+use crate::header::{Forks, Mapping, Process, Seen, Signal};
 
 /// When the whole file is checked as it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -142,11 +142,14 @@ enum Handle {
 
 /// One open file.
 pub(crate) struct Disk {
+    /// Where it is, whatever folder the process moves to.
     path: PathBuf,
     options: DiskOptions,
     id: FileId,
     process: Process,
     signal: Signal,
+    /// Whether another file was found in its place, or another content in the file: for good.
+    replaced: AtomicBool,
     /// Taken while the file is opened again, and while nobody may read it; else only looked at.
     handle: Turn<Handle>,
     /// Taken by who changes something.
@@ -328,22 +331,23 @@ fn engine(
 impl Disk {
     /// Opens the file at a path.
     pub(crate) fn open(path: &Path, options: DiskOptions) -> Result<Disk, StoreError> {
-        let opened = file::open(path, !options.read_only, options.tolerance)?;
-        let signal = signal(path, opened.id, &options)?;
-        let backend = new_backend(opened.file, &options)?;
+        let (backend, id, header) = open_file(path, &options)?;
+        let signal = signal(path, id, &options)?;
         let check = !options.read_only
             && match options.check {
                 CheckOnOpen::Always => true,
                 CheckOnOpen::Never => false,
-                CheckOnOpen::Auto => opened.header.recovery_required() && !backend.open_elsewhere(),
+                CheckOnOpen::Auto => header.recovery_required() && !backend.open_elsewhere(),
             };
         let engine = engine(path, &backend, &options, check)?;
+        let place = std::path::absolute(path);
         Ok(Disk {
-            path: path.into(),
+            path: place.map_err(|e| StoreError::io("looking for the current folder", e))?,
             options,
-            id: opened.id,
+            id,
             process: Process::current(),
             signal,
+            replaced: AtomicBool::new(false),
             handle: Turn::new(Handle::Open(Arc::new(Live::new(engine, backend)))),
             writer: Turn::new(()),
             suspected: AtomicBool::new(false),
@@ -371,12 +375,14 @@ impl Disk {
         fill: impl FnOnce(&New<'_>) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let io = |e| StoreError::io("setting the damaged file aside", e);
-        let file = std::fs::OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open(path)
-            .map_err(io)?;
-        let place = Backend::new(file, options.deadlines)?;
+        let place = unseen_by_forks(|| {
+            let file = std::fs::OpenOptions::new()
+                .read(true)
+                .write(true)
+                .open(path)
+                .map_err(io)?;
+            Backend::new(file, options.deadlines)
+        })?;
         place.lock_whole_file()?;
         let mut kept = path.as_os_str().to_owned();
         kept.push(aside);
@@ -413,9 +419,14 @@ impl Disk {
         Ok(database.close().map_err(|e| database_error(path, e))?)
     }
 
-    /// The path that the store was opened at.
+    /// Where it is, whatever folder the process moves to.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which file it is.
+    pub(crate) fn id(&self) -> FileId {
+        self.id
     }
 
     /// How it was opened.
@@ -430,6 +441,39 @@ impl Disk {
         } else {
             Err(StoreError::Forked)
         }
+    }
+
+    /// Refuses where the file is not the one that was opened, as far as was noticed.
+    pub(crate) fn check_replaced(&self) -> Result<(), StoreError> {
+        if self.replaced.load(Ordering::Acquire) {
+            Err(StoreError::Replaced(self.path.clone()))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Whoever uses this from now on is told that the file was replaced.
+    pub(crate) fn set_replaced(&self) {
+        self.replaced.store(true, Ordering::Release);
+    }
+
+    /// Looks whether the file at the path still is this one.
+    pub(crate) fn check_place(&self) -> Result<(), StoreError> {
+        self.check_replaced()?;
+        match self.id.stands_at(&self.path) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                self.set_replaced();
+                self.check_replaced()
+            }
+            Err(e) => Err(StoreError::io("looking at the store's path", e)),
+        }
+    }
+
+    /// Refuses what cannot be done with this store here and now.
+    fn check(&self) -> Result<(), StoreError> {
+        self.check_process()?;
+        self.check_replaced()
     }
 
     /// What the file shows of its last commit.
@@ -483,11 +527,11 @@ impl Disk {
 
     /// Opens the same file once more.
     fn open_beside(&self, options: &DiskOptions, check: bool) -> Result<Live, StoreError> {
-        let opened = file::open(&self.path, !options.read_only, options.tolerance)?;
-        if opened.id != self.id {
+        let (backend, id, _) = open_file(&self.path, options)?;
+        if id != self.id {
+            self.set_replaced();
             return Err(StoreError::Replaced(self.path.clone()));
         }
-        let backend = new_backend(opened.file, options)?;
         let engine = engine(&self.path, &backend, options, check && !options.read_only)?;
         Ok(Live::new(engine, backend))
     }
@@ -515,13 +559,22 @@ impl Disk {
         &self,
         f: impl FnOnce(&redb::ReadTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.check_process()?;
+        self.check()?;
         let until = self.until_read();
         let live = self.live(until)?;
         let result = guarded(|| {
             let snapshot = waiting_until(until, || live.begin_read())?;
-            f(&snapshot)
+            let value = f(&snapshot);
+            if self.check_process().is_err() {
+                std::mem::forget(snapshot);
+            }
+            value
         });
+        if let Err(forked) = self.check_process() {
+            // `f` forked, and this is the child.
+            std::mem::forget(live);
+            return Err(forked.into());
+        }
         result.map_err(|failure| self.after_failure(live, failure))
     }
 
@@ -534,16 +587,14 @@ impl Disk {
         f: impl FnOnce(&redb::WriteTransaction) -> Result<T, E>,
     ) -> Result<T, WriteFailure<E>> {
         let before = |error: StoreError| WriteFailure::Before(E::from(error));
-        self.check_process().map_err(before)?;
+        self.check().map_err(before)?;
         if self.options.read_only {
             return Err(before(StoreError::ReadOnly));
         }
         let until = self.until_write();
         let turn = self.writer.take(until).ok_or(StoreError::Busy);
         let turn = turn.map_err(before)?;
-        if !self.id.stands_at(&self.path) {
-            return Err(before(StoreError::Replaced(self.path.clone())));
-        }
+        self.check_place().map_err(before)?;
         let live = self.live(until).map_err(before)?;
         if let Some(bytes) = adds {
             live.backend.ensure_room(bytes).map_err(before)?;
@@ -552,7 +603,12 @@ impl Disk {
         let result = guarded(|| {
             let transaction = waiting_until(until, || live.begin_write())?;
             released = adds.is_none() && live.backend.release_reserve();
-            let value = f(&transaction)?;
+            let value = f(&transaction);
+            if let Err(forked) = self.check_process() {
+                std::mem::forget(transaction);
+                return Err(forked.into());
+            }
+            let value = value?;
             committing = true;
             // Its moment of waiting for readers has a deadline of its own: a commit that gives up
             // leaves an outcome to be found out.
@@ -564,6 +620,11 @@ impl Disk {
                 Err(e) => Err(StoreError::Internal(e.to_string()).into()),
             }
         });
+        if let Err(forked) = self.check_process() {
+            // `f` forked, and this is the child.
+            std::mem::forget((turn, live));
+            return Err(before(forked));
+        }
         if released {
             live.backend.keep_reserve();
         }
@@ -583,7 +644,7 @@ impl Disk {
 
     /// Makes sure that a change of about this many bytes would leave the reserve whole.
     pub(crate) fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
-        self.check_process()?;
+        self.check()?;
         if self.options.read_only {
             return Err(StoreError::ReadOnly);
         }
@@ -592,11 +653,12 @@ impl Disk {
 
     /// Whether a path leads to the file that is open.
     pub(crate) fn stands_at(&self, path: &Path) -> bool {
-        self.id.stands_at(path)
+        self.id.stands_at(path).unwrap_or(false)
     }
 
     /// The length of the file in bytes.
     pub(crate) fn file_length(&self) -> Result<u64, StoreError> {
+        self.check()?;
         self.live(self.until_read())?.backend.file_length()
     }
 
@@ -641,7 +703,7 @@ impl Disk {
     /// The engine's own check of every page. Stops other processes' changes meanwhile, and reads
     /// only where the store is open for this process alone.
     pub(crate) fn check_pages(&self) -> Result<bool, StoreError> {
-        self.check_process()?;
+        self.check()?;
         if self.options.read_only {
             return Err(StoreError::ReadOnly);
         }
@@ -696,7 +758,7 @@ impl Disk {
     /// Gives unused pages back to the file system. Refused while another process has the store
     /// open: the file is opened for this process alone meanwhile.
     pub(crate) fn compact(&self) -> Result<(), StoreError> {
-        self.check_process()?;
+        self.check()?;
         if self.options.read_only {
             return Err(StoreError::ReadOnly);
         }
@@ -765,6 +827,30 @@ fn signal(path: &Path, id: FileId, options: &DiskOptions) -> Result<Signal, Stor
     } else {
         Ok(Signal::Read(own))
     }
+}
+
+/// Opens a file that is to be locked so that no child of a fork has it unwatched: it would keep the
+/// locks of a parent that died. A child of a bare system call cannot be told from none here.
+fn unseen_by_forks<T>(open: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    loop {
+        let forks = Forks::by_now();
+        let opened = open()?;
+        if forks.none_since() {
+            return Ok(opened);
+        }
+    }
+}
+
+/// Opens the file at a path for the engine.
+fn open_file(
+    path: &Path,
+    options: &DiskOptions,
+) -> Result<(Backend, FileId, file::Header), StoreError> {
+    unseen_by_forks(|| {
+        let opened = file::open(path, !options.read_only, options.tolerance)?;
+        let backend = new_backend(opened.file, options)?;
+        Ok((backend, opened.id, opened.header))
+    })
 }
 
 fn new_backend(file: std::fs::File, options: &DiskOptions) -> Result<Backend, StoreError> {

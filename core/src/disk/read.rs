@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
 
+use crate::digest::ct_eq_bytes;
 use crate::disk::codec::{decode_event, decode_plain, event_hash};
 use crate::disk::schema::{
     DIGESTS, DigestRow, EVENTS, FORMAT_VERSION, Identity, KEYS, KEYS_BY_EXPIRY, KEYS_BY_OWNER,
@@ -31,7 +32,33 @@ pub(crate) struct Peppers {
     pub(crate) retired: Vec<Arc<Pepper>>,
 }
 
+/// What tells peppers from others, and nothing more.
+pub(crate) struct PepperChecks {
+    current: Option<[u8; 16]>,
+    retired: Vec<[u8; 16]>,
+}
+
+impl PartialEq for PepperChecks {
+    /// In a time that tells nothing of where they differ.
+    fn eq(&self, other: &Self) -> bool {
+        let all =
+            |checks: &PepperChecks| [checks.retired.as_slice(), checks.current.as_slice()].concat();
+        self.current.is_some() == other.current.is_some()
+            && self.retired.len() == other.retired.len()
+            && ct_eq_bytes(all(self).as_flattened(), all(other).as_flattened())
+    }
+}
+
 impl Peppers {
+    /// What tells these peppers from others, for one store.
+    pub(crate) fn checks(&self, store_id: [u8; 16]) -> PepperChecks {
+        let check = |pepper: &Arc<Pepper>| pepper_check(pepper, store_id);
+        PepperChecks {
+            current: self.current.as_ref().map(check),
+            retired: self.retired.iter().map(check).collect(),
+        }
+    }
+
     fn matching(&self, check: [u8; 16], store_id: [u8; 16]) -> Option<&Arc<Pepper>> {
         self.retired
             .iter()

@@ -49,9 +49,10 @@ impl Home {
         self.store = options(&self.clock).open(self.path()).expect("it opens");
     }
 
-    /// A second handle on the same file, as another process has one.
+    /// A second store on the same file, as another process has one.
     pub(crate) fn beside(&self) -> Store {
-        options(&self.clock).open(self.path()).expect("it opens")
+        let apart = options(&self.clock).apart();
+        apart.open(self.path()).expect("it opens")
     }
 
     pub(crate) fn key(&self, change: impl FnOnce(&mut NewKey)) -> (KeyId, Token) {
