@@ -20,7 +20,7 @@ use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
 use crate::error::{Denied, Error, Misuse, StoreError};
-use crate::header::{ForkLocal, Replaceable};
+use crate::header::{ForkLocal, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
 use crate::limits;
@@ -896,13 +896,27 @@ impl Inner {
     }
 
     /// Runs a read over one snapshot. Must not be nested.
-    fn read<T, E: From<StoreError> + AsStoreError>(
+    pub(crate) fn read<T, E: From<StoreError> + AsStoreError>(
         &self,
         f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let read = self.disk.read(|transaction| {
             let ring = self.keys(|ring| is_changing(transaction, ring))?;
             f(&Reader::new(transaction, ring))
+        });
+        read.map_err(|error| self.after_failure(error))
+    }
+
+    /// The same over the snapshot of what the header showed, which is shared with others. `f` must
+    /// not call back.
+    pub(crate) fn read_shared<T, E: From<StoreError> + AsStoreError>(
+        &self,
+        seen: Seen,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let read = self.disk.read_shared(seen, |kept| {
+            let ring = self.keys(|ring| is_changing(&kept.transaction, ring))?;
+            f(&Reader::of_kept(kept, ring))
         });
         read.map_err(|error| self.after_failure(error))
     }
@@ -970,6 +984,7 @@ impl Inner {
                     }
                     // Whoever asks next is told; and what cannot be written is kept.
                     let _ = inner.check_place();
+                    inner.disk.let_go();
                     if every.is_some_and(|every| flushed.elapsed() >= every) {
                         let _ = inner.flush_marks();
                         flushed = Instant::now();
@@ -1021,5 +1036,48 @@ impl Inner {
         let (shown, passed) = self.opened_at;
         let expected = shown.saturating_add(self.clock.passed() - passed);
         self.clock.now().seconds_since(expected) > limits::CLOCK_AHEAD_SECONDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::NewKey;
+    use crate::lifecycle::Revoke;
+    use crate::requirement::Requirement;
+
+    #[test]
+    fn a_snapshot_is_shared_until_something_is_committed_and_then_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        let options = || {
+            // Nothing in memory, so that each verification reads the file; and no thread that ticks.
+            let options = StoreOptions::new().key_cache_bytes(0).apart();
+            options.flush_every(Duration::ZERO)
+        };
+        let one = options().prefix("acme").unwrap().create(&path).unwrap();
+        let another = options().open(&path).unwrap();
+        let key = one.create(&NewKey::new("k")).unwrap();
+        let token = key.token.unwrap();
+        let disk = |store: &Store| -> bool { store.inner().unwrap().disk.keeps_a_snapshot() };
+        let good = |store: &Store| store.verify(token.expose(), &Requirement::new()).is_ok();
+
+        assert!(good(&one) && disk(&one));
+        one.inner().unwrap().disk.let_go();
+        assert!(disk(&one), "nothing was committed");
+        another.create(&NewKey::new("of another")).unwrap();
+        one.inner().unwrap().disk.let_go();
+        assert!(!disk(&one), "it would keep pages from the other one");
+        assert!(good(&one) && disk(&one));
+        one.create(&NewKey::new("of its own")).unwrap();
+        assert!(!disk(&one), "it would keep pages from itself");
+        assert!(good(&one) && good(&another));
+        another.revoke(key.key.id, &Revoke::default()).unwrap();
+        assert!(!good(&one) && !good(&another));
+        one.compact().unwrap_err();
+        another.close().unwrap();
+        assert!(!good(&one) && disk(&one));
+        one.compact().unwrap();
+        assert!(!good(&one));
     }
 }

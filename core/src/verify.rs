@@ -445,7 +445,7 @@ impl Store {
                 return Ok(not_found(NotFound(Check::Checksum, Denied::Malformed)));
             }
         };
-        self.read(|reader| {
+        let judge = |reader: &Reader<'_>| {
             let state = reader.state()?;
             let native = matches!(presented, Presented::Native(_));
             let now = match ask {
@@ -528,7 +528,11 @@ impl Store {
                 now: now.clock,
                 counted,
             })
-        })
+        };
+        match ask {
+            Ask::Now(seen) => inner.read_shared(seen, judge),
+            Ask::Question | Ask::At(_) => inner.read(judge),
+        }
     }
 }
 
