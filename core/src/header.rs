@@ -208,6 +208,11 @@ impl Process {
         Process { word, generation }
     }
 
+    /// In a child that nothing was called in yet, lets go of what it inherited.
+    pub(crate) fn begin() {
+        Process::current();
+    }
+
     /// Whether the caller still is that process, and no child of it.
     #[inline]
     pub(crate) fn is_current(self) -> bool {
@@ -351,6 +356,8 @@ impl<T: Send + Sync> ForkLocal<T> {
 
 impl<T> Drop for ForkLocal<T> {
     fn drop(&mut self) {
+        // In a child this may be the first call.
+        Process::begin();
         let made = *self.made.get_mut();
         // SAFETY: null, or from a box that nobody else frees.
         if unsafe { made.as_ref() }.is_some_and(|made| made.by.is_current()) {

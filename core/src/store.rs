@@ -20,7 +20,7 @@ use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
 use crate::error::{Denied, Error, Misuse, StoreError};
-use crate::header::{ForkLocal, Replaceable, Seen};
+use crate::header::{ForkLocal, Process, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
 use crate::limits;
@@ -810,6 +810,7 @@ impl Store {
     /// What could not be written; the file is closed all the same. BUSY where a change or a
     /// compaction does not end in time: the file is closed with the last clone.
     pub fn close(&self) -> Result<(), Error> {
+        Process::begin();
         if self.opening.closed.swap(true, Ordering::AcqRel) {
             return Ok(());
         }

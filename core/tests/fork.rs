@@ -687,6 +687,19 @@ fn a_child_that_outlives_its_killed_parent_keeps_none_of_its_locks() {
 }
 
 #[test]
+fn a_child_of_the_bare_system_call_that_only_closes_keeps_no_lock_of_its_parent() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = new_store(&folder);
+    store.close().unwrap();
+    let mut orphan = Orphan::new(&path, "clone");
+    orphan.ask(b'c', "CLOSED");
+    assert_eq!(opened_exclusively(&path), locked(), "the parent's stands");
+    orphan.kill_parent();
+    assert_eq!(opened_exclusively(&path), OPENS, "the child idles");
+    orphan.ask(b'x', "ENDED");
+}
+
+#[test]
 fn a_child_of_the_bare_system_call_works_and_lets_go_of_its_parent_s_locks_with_its_first_call() {
     let folder = tempfile::tempdir().unwrap();
     let (store, path) = new_store(&folder);
