@@ -18,7 +18,7 @@
 
 use crate::class::Owner;
 use crate::digest::{Digest, Presented};
-use crate::header::Seen;
+use crate::header::{Seen, prefer_large_pages};
 use crate::id::{IdText, KeyId, ProjectId};
 
 /// The primitives, so that a model check can put its own in their place.
@@ -35,6 +35,9 @@ const WAYS: usize = 16;
 const TAG_WORDS: usize = WAYS / 8;
 /// Words of a cell.
 const WORDS: usize = 15;
+/// A cache of so many bytes is had in large pages. A smaller one is not, since a few keys in it would
+/// take a large page each.
+const LARGE_CACHE: usize = 32 * 1024 * 1024;
 /// A key that was used twice is kept before others until it was not used for so many seconds.
 const PROVEN_SECONDS: u32 = 600;
 /// Counters of changes of projects. The first is that of keys without one, and never moves; two
@@ -261,6 +264,11 @@ impl Cache {
     /// A cache of at most so many bytes; none holds nothing.
     pub(crate) fn new(bytes: usize) -> Self {
         let sets = bytes / (BYTES_PER_KEY * WAYS);
+        // Zeroed by the system, which gives the memory page by page as it is used.
+        let cells = bytemuck::zeroed_slice_box(sets);
+        if bytes >= LARGE_CACHE {
+            prefer_large_pages(&cells);
+        }
         Cache {
             position: Position {
                 version: AtomicU64::new(0),
@@ -269,9 +277,8 @@ impl Cache {
                 mark: AtomicU64::new(0),
                 imported: AtomicU64::new(1),
             },
-            // Zeroed by the system, which gives the memory page by page as it is used.
             tags: bytemuck::zeroed_slice_box(sets),
-            cells: bytemuck::zeroed_slice_box(sets),
+            cells,
             projects: bytemuck::zeroed_slice_box(PROJECTS),
             marked: AtomicU64::new(0),
             through: Mutex::new(None),

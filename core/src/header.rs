@@ -184,6 +184,24 @@ impl Drop for Mapping {
     }
 }
 
+/// Asks for large pages under a table whose places are read at random, so that finding the memory of
+/// a place costs less than reading it. What the system makes of it is its own affair.
+#[cfg(target_os = "linux")]
+pub(crate) fn prefer_large_pages<T>(table: &[T]) {
+    const LARGE: usize = 2 * 1024 * 1024;
+    let range = table.as_ptr_range();
+    let skipped = range.start.cast::<u8>().align_offset(LARGE);
+    let len = size_of_val(table).saturating_sub(skipped) / LARGE * LARGE;
+    if len > 0 {
+        let start = range.start.cast::<u8>().wrapping_add(skipped).cast_mut();
+        // SAFETY: the range lies within the table, and the advice changes nothing that it holds.
+        let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn prefer_large_pages<T>(_: &[T]) {}
+
 /// Which process this is, as far as forks go: every fork of whatever kind begins another one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Process {
