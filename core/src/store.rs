@@ -385,7 +385,8 @@ impl StoreOptions {
             let slot = slot_of(id);
             let mut open = lock(&slot);
             if let Some(inner) = usable(&open) {
-                inner.terms.allow(&self)?;
+                let store_id = inner.terms.identity.store_id;
+                inner.terms.agreed.allow(&self.agreed(store_id))?;
                 if self.disk.check == CheckOnOpen::Always && !inner.disk.check_pages()? {
                     // What was damaged is mended, as in an open.
                     inner.forget_cached();
@@ -450,16 +451,22 @@ impl StoreOptions {
             path: path.into(),
             place: disk.path().into(),
             id: disk.id(),
-            disk: self.disk.clone(),
-            peppers: self.peppers.checks(identity.store_id),
+            agreed: self.agreed(identity.store_id),
             identity,
             ring,
-            clock: self.clock.clone(),
-            cache_bytes: self.cache_bytes,
-            flush_every: self.flush_every,
             apart: self.apart,
             on_refusal: Replaceable::new(),
         })
+    }
+
+    fn agreed(&self, store_id: [u8; 16]) -> Agreed {
+        Agreed {
+            peppers: self.peppers.checks(store_id),
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+            cache_bytes: self.cache_bytes,
+            flush_every: self.flush_every,
+        }
     }
 
     /// The handle of an open file, apart from what else this process has open of it.
@@ -548,28 +555,30 @@ pub(crate) struct Terms {
     /// Where that is, whatever folder the process moves to.
     place: PathBuf,
     id: FileId,
-    disk: DiskOptions,
-    peppers: PepperChecks,
+    agreed: Agreed,
     pub(crate) identity: Identity,
     /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
     /// now.
     pub(crate) ring: Keyring,
-    clock: Clock,
-    cache_bytes: usize,
-    flush_every: Duration,
     apart: bool,
     on_refusal: Replaceable<Box<dyn Fn(Refusal) + Send + Sync>>,
 }
 
-impl Terms {
-    /// Refuses options that are not those that the store was opened with.
-    fn allow(&self, asked: &StoreOptions) -> Result<(), StoreError> {
+/// The options that all openings of a file in one process must have in common.
+struct Agreed {
+    peppers: PepperChecks,
+    disk: DiskOptions,
+    clock: Clock,
+    cache_bytes: usize,
+    flush_every: Duration,
+}
+
+impl Agreed {
+    /// Refuses options that are not those that the store is open with.
+    fn allow(&self, asked: &Agreed) -> Result<(), StoreError> {
         let (ours, theirs) = (&self.disk, &asked.disk);
         let same = [
-            (
-                self.peppers == asked.peppers.checks(self.identity.store_id),
-                "peppers",
-            ),
+            (self.peppers == asked.peppers, "peppers"),
             (ours.read_only == theirs.read_only, "`read_only`"),
             (ours.exclusive == theirs.exclusive, "`exclusive`"),
             (ours.tolerance == theirs.tolerance, "permissions"),
@@ -632,7 +641,7 @@ impl Opening {
     #[cold]
     fn in_child(&self) -> Result<&Inner, StoreError> {
         let share = self.share.get_or_try_make(|| {
-            if self.terms.disk.exclusive {
+            if self.terms.agreed.disk.exclusive {
                 return Err(StoreError::Forked);
             }
             Share::reopened(&self.terms)
@@ -667,9 +676,10 @@ impl Share {
         };
         let mut open = lock(&slot);
         if let Some(inner) = usable(&open) {
+            inner.terms.agreed.allow(&terms.agreed)?;
             return Ok(Share::of(inner));
         }
-        let disk = Disk::open(&terms.place, terms.disk.clone())?;
+        let disk = Disk::open(&terms.place, terms.agreed.disk.clone())?;
         if disk.id() != terms.id {
             return Err(StoreError::Replaced(terms.place.clone()));
         }
@@ -861,15 +871,15 @@ impl Store {
 impl Inner {
     fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
         Arc::new_cyclic(|me| Inner {
-            opened_at: (terms.clock.now(), terms.clock.passed()),
-            clock: terms.clock.clone(),
+            opened_at: (terms.agreed.clock.now(), terms.agreed.clock.passed()),
+            clock: terms.agreed.clock.clone(),
             disk,
             slot,
             openings: AtomicUsize::new(0),
             me: Weak::clone(me),
             settled: OnceLock::new(),
             marks: Marks::default(),
-            cache: Cache::new(terms.cache_bytes),
+            cache: Cache::new(terms.agreed.cache_bytes),
             flusher: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -957,8 +967,8 @@ impl Inner {
             return;
         }
         let me = Weak::clone(&self.me);
-        let every = (!self.disk.options().read_only && !self.terms.flush_every.is_zero())
-            .then_some(self.terms.flush_every);
+        let every = (!self.disk.options().read_only && !self.terms.agreed.flush_every.is_zero())
+            .then_some(self.terms.agreed.flush_every);
         let spawned = std::thread::Builder::new()
             .name("keyfob-flush".into())
             .spawn(move || {
