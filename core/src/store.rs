@@ -166,7 +166,8 @@ impl StoreOptions {
         self
     }
 
-    /// Opens for this process alone.
+    /// Opens for this process alone: any other open is LOCKED, and a child of a fork is FORKED, since
+    /// its parent still has the store. In other modes a child goes on with the handle.
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.disk.exclusive = exclusive;
