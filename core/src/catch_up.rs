@@ -45,7 +45,8 @@ impl Inner {
                 self.drop_changed(reader, &mut changing, through, here.sequence)?;
             }
         }
-        changing.publish(seen, here, state.mark.unix());
+        let imported = state.schemes.iter().any(|(_, keys)| *keys > 0);
+        changing.publish(seen, here, state.mark.unix(), imported);
         fill(&mut changing);
         Ok(())
     }

@@ -8,28 +8,165 @@
 //! is counted, and its keys are not cached.
 
 use std::collections::HashMap;
+use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 
 use crate::header::{ForkLocal, Kept};
+use crate::limits::TOKEN_BYTES;
 use crate::scope::ScopeSet;
 use crate::time::Timestamp;
-use crate::token::Environment;
+use crate::token::{BODY_LEN, Environment, Prefix, VERSION};
 
 /// Bytes of an owner that stand beside the key; a longer one is in its class.
-pub(crate) const OWNER_BYTES: usize = 24;
+const OWNER_BYTES: usize = 24;
+/// Answers that a class remembers.
+const ANSWERS: usize = 8;
 /// Most classes that a process keeps.
 const CLASSES: usize = 16 * 1024;
 /// Most bytes of text that they hold together.
 const CLASS_BYTES: usize = 8 * 1024 * 1024;
 
+/// Whom a key belongs to, in words that are handed on without a look at them: its bytes, padded with
+/// zeros, of which no owner holds any. Empty where there is none, or where it is too long.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Owner(pub(crate) [u64; OWNER_BYTES / 8]);
+
+impl Owner {
+    /// An owner that is short enough.
+    pub(crate) fn short(owner: &str) -> Option<Self> {
+        let mut bytes = [0; OWNER_BYTES];
+        bytes
+            .get_mut(..owner.len())?
+            .copy_from_slice(owner.as_bytes());
+        Some(Owner(bytemuck::must_cast(bytes)))
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        let bytes: &[u8; OWNER_BYTES] = bytemuck::must_cast_ref(&self.0);
+        let end = bytes.iter().position(|byte| *byte == 0);
+        let owner = bytes.get(..end.unwrap_or(OWNER_BYTES))?;
+        // An owner is never empty.
+        str::from_utf8(owner).ok().filter(|owner| !owner.is_empty())
+    }
+}
+
+impl fmt::Debug for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.as_str(), f)
+    }
+}
+
+/// What the tokens of a class begin with, `acme_live_1`, ready to be compared: in words, each with
+/// the bits of it that count, so that comparing is one straight line for any length.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub(crate) struct Head {
+    token_len: usize,
+    words: [u64; HEAD_WORDS],
+    masks: [u64; HEAD_WORDS],
+}
+
+/// The longest head, in words; every token is longer than that.
+const HEAD_WORDS: usize = (TOKEN_BYTES - BODY_LEN + 1).div_ceil(8);
+const _: () = assert!(HEAD_WORDS * 8 <= BODY_LEN);
+
+impl Head {
+    pub(crate) fn new(prefix: &Prefix, environment: &Environment) -> Self {
+        let text = format!("{prefix}_{environment}_{}", char::from(VERSION));
+        let mut bytes = [[0; 8]; HEAD_WORDS];
+        let mut masks = bytes;
+        let places = bytes.as_flattened_mut().iter_mut();
+        for ((byte, mask), own) in places.zip(masks.as_flattened_mut()).zip(text.bytes()) {
+            (*byte, *mask) = (own, u8::MAX);
+        }
+        Head {
+            token_len: text.len() + BODY_LEN - 1,
+            words: bytes.map(u64::from_ne_bytes),
+            masks: masks.map(u64::from_ne_bytes),
+        }
+    }
+
+    /// Whether a text begins like a token of the class, and is as long as one.
+    #[inline]
+    pub(crate) fn begins(&self, text: &[u8]) -> bool {
+        let Some(first) = text.first_chunk::<{ HEAD_WORDS * 8 }>() else {
+            return false;
+        };
+        let mut differs = 0;
+        for (at, bytes) in first.as_chunks::<8>().0.iter().enumerate() {
+            differs |= (u64::from_ne_bytes(*bytes) ^ self.words[at]) & self.masks[at];
+        }
+        differs == 0 && text.len() == self.token_len
+    }
+}
+
+/// What was answered whether a class grants the scopes of a requirement: neither of both ever
+/// changes, so that the answer is worth remembering. Each word is the number of a requirement and
+/// the answer in its lowest bit; zero is none.
+#[derive(Default)]
+pub(crate) struct Answers([AtomicU64; ANSWERS]);
+
+impl Answers {
+    /// The answer of old, or that of `find`. The number is that of one set of scopes for ever.
+    #[allow(clippy::inline_always)] // one load and one compare of a verification
+    #[inline(always)]
+    pub(crate) fn remembered(&self, number: u64, find: impl FnOnce() -> bool) -> bool {
+        let known = self.place(number).load(Ordering::Relaxed);
+        if known >> 1 == number {
+            known & 1 == 1
+        } else {
+            self.found(number, find)
+        }
+    }
+
+    #[inline]
+    fn place(&self, number: u64) -> &AtomicU64 {
+        &self.0[usize::try_from(number % ANSWERS as u64).unwrap_or(0)]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn found(&self, number: u64, find: impl FnOnce() -> bool) -> bool {
+        let answer = find();
+        let word = number << 1 | u64::from(answer);
+        self.place(number).store(word, Ordering::Relaxed);
+        answer
+    }
+}
+
+/// Two classes are the same whatever was asked of them.
+impl PartialEq for Answers {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Answers {}
+
+impl Hash for Answers {
+    fn hash<H: Hasher>(&self, _: &mut H) {}
+}
+
+impl Clone for Answers {
+    fn clone(&self) -> Self {
+        Answers::default()
+    }
+}
+
+impl fmt::Debug for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Answers")
+    }
+}
+
 /// What a verification looks at beside the secret, the dates and the state of a key.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct Class {
-    /// What its tokens begin with: `acme_live_`.
-    pub(crate) head: String,
+    pub(crate) head: Head,
     pub(crate) environment: Environment,
     /// What the key grants, as far as its project allows it.
     pub(crate) scopes: ScopeSet,
@@ -39,6 +176,8 @@ pub(crate) struct Class {
     pub(crate) ip_list: Vec<IpNet>,
     /// An owner that is too long to stand beside the key.
     pub(crate) long_owner: Option<String>,
+    /// Which requirements' scopes it grants.
+    pub(crate) answers: Answers,
 }
 
 impl Class {
@@ -50,7 +189,6 @@ impl Class {
             .map(|scope| scope.as_str().len() + size_of::<crate::scope::Scope>())
             .sum();
         size_of::<Class>()
-            + self.head.len()
             + scopes
             + text(&self.project)
             + text(&self.long_owner)
@@ -137,13 +275,14 @@ mod tests {
 
     fn class(project: &str) -> Class {
         Class {
-            head: "acme_live_".to_owned(),
+            head: Head::new(&Prefix::parse("acme").unwrap(), &Environment::live()),
             environment: Environment::live(),
             scopes: ScopeSet::parse(["a:b"]).unwrap(),
             project: Some(project.to_owned()),
             not_before: None,
             ip_list: Vec::new(),
             long_owner: None,
+            answers: Answers::default(),
         }
     }
 

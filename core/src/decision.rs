@@ -1,14 +1,14 @@
 //! The decision: whether a token is good for what is required.
 //!
 //! One list of checks, in the order that is part of the contract; [`decide`] stops at the first
-//! that fails and [`explain`] reports them all. [`Verified`] has private fields and no other maker,
+//! that fails and [`explain`] reports them all. [`Verified`] is made of what only [`decide`] gives,
 //! so whoever holds one knows that every check ran.
 
 use std::fmt;
 
-use crate::class::{Class, ClassNumber, ClassRef, OWNER_BYTES, keep};
+use crate::class::{Answers, Class, ClassNumber, ClassRef, Head, Owner, keep};
 use crate::error::Denied;
-use crate::id::KeyId;
+use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, admits};
 use crate::project::ProjectRecord;
 use crate::requirement::{EnvironmentRule, ProjectRule, Requirement};
@@ -90,7 +90,7 @@ impl Check {
 /// as far as they matter, from the file or from the cache.
 #[derive(Clone, Debug)]
 pub(crate) struct Facts {
-    pub(crate) key_id: KeyId,
+    pub(crate) key_id: IdText,
     /// Of the secret that matched.
     pub(crate) generation: u32,
     pub(crate) matched: MatchedSecret,
@@ -98,12 +98,16 @@ pub(crate) struct Facts {
     pub(crate) revoked: bool,
     /// Disabled, or its project is.
     pub(crate) disabled: bool,
-    /// When the secret that matched ends: with the key, or with its grace.
-    pub(crate) expires_at: Option<Timestamp>,
-    /// Padded with zeros; a longer one is in the class.
-    pub(crate) owner: [u8; OWNER_BYTES],
+    /// When the secret that matched ends, with the key or with its grace; [`NEVER`] where it does
+    /// not.
+    pub(crate) expires_at: Timestamp,
+    /// A longer one is in the class.
+    pub(crate) owner: Owner,
     pub(crate) class: ClassRef,
 }
+
+/// How facts say that a key never expires, in a word less than an option.
+pub(crate) const NEVER: Timestamp = Timestamp::from_unix(i64::MAX);
 
 impl Facts {
     /// The facts of a record; with them the number of their class, unless it is beyond the bound.
@@ -114,21 +118,17 @@ impl Facts {
         project: Option<&ProjectRecord>,
         matched: MatchedSecret,
     ) -> (Self, Option<ClassNumber>) {
-        let mut owner = [0; OWNER_BYTES];
-        let own = record.owner.as_deref().unwrap_or_default();
-        let long_owner = match owner.get_mut(..own.len()) {
-            Some(place) => {
-                place.copy_from_slice(own.as_bytes());
-                None
-            }
-            None => record.owner.clone(),
+        let short = Owner::short(record.owner.as_deref().unwrap_or_default());
+        let (owner, long_owner) = match short {
+            Some(owner) => (owner, None),
+            None => (Owner::default(), record.owner.clone()),
         };
         let grace = match (matched, &record.previous) {
             (MatchedSecret::Previous, Some(previous)) => Some(previous.grace_expires_at),
             _ => None,
         };
         let (class, number) = keep(Class {
-            head: format!("{prefix}_{}_", record.environment),
+            head: Head::new(prefix, &record.environment),
             environment: record.environment,
             scopes: match project {
                 None => record.scopes.clone(),
@@ -138,15 +138,21 @@ impl Facts {
             not_before: record.not_before,
             ip_list: record.ip_list.clone(),
             long_owner,
+            answers: Answers::default(),
         });
         let facts = Facts {
-            key_id,
+            key_id: key_id.into(),
             generation: record.generation(matched),
             matched,
             revoked: record.revocation.is_some()
                 || project.is_some_and(|project| project.deleted_at.is_some()),
             disabled: !record.enabled || project.is_some_and(|project| !project.enabled),
-            expires_at: record.expires_at.into_iter().chain(grace).min(),
+            expires_at: record
+                .expires_at
+                .into_iter()
+                .chain(grace)
+                .min()
+                .unwrap_or(NEVER),
             owner,
             class,
         };
@@ -154,13 +160,14 @@ impl Facts {
     }
 
     fn owner(&self) -> Option<&str> {
-        if let Some(owner) = &self.class.long_owner {
-            return Some(owner);
-        }
-        let end = self.owner.iter().position(|byte| *byte == 0);
-        let owner = self.owner.get(..end.unwrap_or(OWNER_BYTES))?;
-        // An owner is never empty.
-        str::from_utf8(owner).ok().filter(|owner| !owner.is_empty())
+        owner_of(&self.class, &self.owner)
+    }
+}
+
+fn owner_of<'a>(class: &'a Class, owner: &'a Owner) -> Option<&'a str> {
+    match &class.long_owner {
+        Some(long) => Some(long),
+        None => owner.as_str(),
     }
 }
 
@@ -172,9 +179,16 @@ impl Facts {
 pub struct Verified(Facts);
 
 impl Verified {
+    /// What passed every check.
+    #[allow(clippy::inline_always)] // written where it is handed out, and nowhere before
+    #[inline(always)]
+    pub(crate) fn new(facts: Facts, _: Passed) -> Self {
+        Verified(facts)
+    }
+
     /// The id of the key.
     pub fn key_id(&self) -> KeyId {
-        self.0.key_id
+        self.0.key_id.id()
     }
 
     /// Which of the key's secrets the token holds.
@@ -209,13 +223,13 @@ impl Verified {
 
     /// When the token ends: with the key, or with the grace where it is the old secret.
     pub fn expires_at(&self) -> Option<Timestamp> {
-        self.0.expires_at
+        (self.0.expires_at != NEVER).then_some(self.0.expires_at)
     }
 }
 
 impl PartialEq for Verified {
     fn eq(&self, other: &Self) -> bool {
-        let parts = |v: &Verified| (v.key_id(), v.generation(), v.expires_at());
+        let parts = |v: &Verified| (v.0.key_id, v.generation(), v.expires_at());
         parts(self) == parts(other)
             && self.owner() == other.owner()
             && *self.0.class == *other.0.class
@@ -249,10 +263,9 @@ pub(crate) enum StatedProject<'a> {
     Owner(Option<&'a str>),
 }
 
-/// All that a decision looks at, once the secret matched.
+/// What a decision looks at beside the facts of the key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case<'a> {
-    pub(crate) facts: &'a Facts,
     pub(crate) stated: StatedProject<'a>,
     pub(crate) requirement: &'a Requirement,
     pub(crate) now: Now,
@@ -271,36 +284,66 @@ const ORDER: [Check; 9] = [
     Check::Scopes,
 ];
 
-impl Case<'_> {
-    /// Whether the project has to be looked up that was stated: a key without one is good in it,
-    /// but not in one of another owner.
-    pub(crate) fn asks_for_project(facts: &Facts, requirement: &Requirement) -> bool {
-        facts.class.project.is_none() && matches!(requirement.project, ProjectRule::Named(_))
-    }
+/// Whether the project has to be looked up that was stated: a key without one is good in it, but
+/// not in one of another owner.
+#[inline]
+pub(crate) fn asks_for_project(class: &Class, requirement: &Requirement) -> bool {
+    matches!(requirement.project, ProjectRule::Named(_)) && class.project.is_none()
+}
 
+/// The part of the facts that is judged. It is copied, so that a verification from the cache need
+/// not put the facts together in memory before it knows that they are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing<'a> {
+    pub(crate) revoked: bool,
+    pub(crate) disabled: bool,
+    pub(crate) expires_at: Timestamp,
+    pub(crate) owner: Owner,
+    pub(crate) class: &'a Class,
+}
+
+impl Facts {
+    pub(crate) fn standing(&self) -> Standing<'_> {
+        Standing {
+            revoked: self.revoked,
+            disabled: self.disabled,
+            expires_at: self.expires_at,
+            owner: self.owner,
+            class: &self.class,
+        }
+    }
+}
+
+/// That every check passed. Only the decision makes one.
+#[derive(Debug)]
+pub(crate) struct Passed(());
+
+impl Standing<'_> {
     #[allow(clippy::inline_always)] // the checks of a verification are one straight line
     #[inline(always)]
-    fn judge(&self, check: Check) -> Result<(), Denied> {
+    fn judge(self, check: Check, case: Case<'_>) -> Result<(), Denied> {
+        let Standing {
+            revoked,
+            disabled,
+            expires_at,
+            owner,
+            class,
+        } = self;
         let Case {
-            facts,
             stated,
             requirement,
             now,
-        } = self;
-        let class = &*facts.class;
+        } = case;
         let (good, denied) = match check {
             // These were judged before there was a case.
             Check::Shape | Check::Checksum | Check::Record | Check::Digest => return Ok(()),
-            Check::Revoked => (!facts.revoked, Denied::Revoked),
-            Check::Disabled => (!facts.disabled, Denied::Disabled),
+            Check::Revoked => (!revoked, Denied::Revoked),
+            Check::Disabled => (!disabled, Denied::Disabled),
             Check::NotBefore => (
                 class.not_before.is_none_or(|at| now.clock >= at),
                 Denied::NotYetValid,
             ),
-            Check::Expired => (
-                facts.expires_at.is_none_or(|at| now.latest() < at),
-                Denied::Expired,
-            ),
+            Check::Expired => (now.latest() < expires_at, Denied::Expired),
             Check::Environment => (
                 match &requirement.environment {
                     EnvironmentRule::Any => true,
@@ -309,44 +352,58 @@ impl Case<'_> {
                 Denied::WrongEnvironment,
             ),
             Check::Owner => (
-                requirement
-                    .owner
-                    .as_deref()
-                    .is_none_or(|owner| facts.owner() == Some(owner)),
+                match &requirement.owner {
+                    None => true,
+                    Some(required) => is_owner(class, owner, required),
+                },
                 Denied::WrongOwner,
             ),
-            Check::Project => return self.judge_project(*stated),
-            Check::Ip => (admits(&class.ip_list, requirement.ip), Denied::IpNotAllowed),
+            Check::Project => {
+                return match (&requirement.project, &class.project) {
+                    (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
+                    (rule, _) => judge_project(rule, class, owner, stated),
+                };
+            }
+            Check::Ip => (
+                class.ip_list.is_empty() || admits(&class.ip_list, requirement.ip),
+                Denied::IpNotAllowed,
+            ),
             Check::Scopes => (
-                requirement
-                    .all
-                    .iter()
-                    .all(|scope| class.scopes.grants(scope))
-                    && (requirement.any.is_empty()
-                        || requirement
-                            .any
-                            .iter()
-                            .any(|scope| class.scopes.grants(scope))),
+                requirement.scopes.are_granted_by(class),
                 Denied::InsufficientScope,
             ),
         };
         if good { Ok(()) } else { Err(denied) }
     }
+}
 
-    /// A project token is good only where its project is stated or any will do; a key without a
-    /// project is good in every project, but not in one of another owner.
-    fn judge_project(&self, stated: StatedProject<'_>) -> Result<(), Denied> {
-        match (&self.requirement.project, &self.facts.class.project) {
-            (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
-            (ProjectRule::Named(name), Some(project)) if name == project => Ok(()),
-            (ProjectRule::NotStated | ProjectRule::Named(_), Some(_)) => Err(Denied::WrongProject),
-            (ProjectRule::Named(_), None) => match stated {
-                StatedProject::Owner(None) => Ok(()),
-                StatedProject::Owner(owner) if owner == self.facts.owner() => Ok(()),
-                StatedProject::Owner(_) => Err(Denied::WrongOwner),
-                StatedProject::Unknown | StatedProject::NotNeeded => Err(Denied::WrongProject),
-            },
-        }
+// What is asked seldom takes what it needs by value, so that the facts of a verification need not
+// be put together in memory for it.
+
+#[inline(never)]
+fn is_owner(class: &Class, owner: Owner, required: &str) -> bool {
+    owner_of(class, &owner) == Some(required)
+}
+
+/// A project token is good only where its project is stated or any will do; a key without a
+/// project is good in every project, but not in one of another owner.
+#[inline(never)]
+fn judge_project(
+    rule: &ProjectRule,
+    class: &Class,
+    owner: Owner,
+    stated: StatedProject<'_>,
+) -> Result<(), Denied> {
+    match (rule, &class.project) {
+        (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
+        (ProjectRule::Named(name), Some(project)) if name == project => Ok(()),
+        (ProjectRule::NotStated | ProjectRule::Named(_), Some(_)) => Err(Denied::WrongProject),
+        (ProjectRule::Named(_), None) => match stated {
+            StatedProject::Owner(None) => Ok(()),
+            StatedProject::Owner(stated) if stated == owner_of(class, &owner) => Ok(()),
+            StatedProject::Owner(_) => Err(Denied::WrongOwner),
+            StatedProject::Unknown | StatedProject::NotNeeded => Err(Denied::WrongProject),
+        },
     }
 }
 
@@ -355,35 +412,24 @@ impl Case<'_> {
 /// The checks are those of [`ORDER`], written out so that they become one straight line.
 #[allow(clippy::inline_always)] // see `judge`
 #[inline(always)]
-pub(crate) fn decide(
-    facts: Facts,
-    stated: StatedProject<'_>,
-    requirement: &Requirement,
-    now: Now,
-) -> Result<Verified, Denied> {
-    let case = Case {
-        facts: &facts,
-        stated,
-        requirement,
-        now,
-    };
-    case.judge(Check::Revoked)?;
-    case.judge(Check::Disabled)?;
-    case.judge(Check::NotBefore)?;
-    case.judge(Check::Expired)?;
-    case.judge(Check::Environment)?;
-    case.judge(Check::Owner)?;
-    case.judge(Check::Project)?;
-    case.judge(Check::Ip)?;
-    case.judge(Check::Scopes)?;
-    Ok(Verified(facts))
+pub(crate) fn decide(standing: Standing<'_>, case: Case<'_>) -> Result<Passed, Denied> {
+    standing.judge(Check::Revoked, case)?;
+    standing.judge(Check::Disabled, case)?;
+    standing.judge(Check::NotBefore, case)?;
+    standing.judge(Check::Expired, case)?;
+    standing.judge(Check::Environment, case)?;
+    standing.judge(Check::Owner, case)?;
+    standing.judge(Check::Project, case)?;
+    standing.judge(Check::Ip, case)?;
+    standing.judge(Check::Scopes, case)?;
+    Ok(Passed(()))
 }
 
 /// Every check with its outcome, also those after the first that fails.
-pub(crate) fn explain(case: Case<'_>) -> Vec<(Check, Result<(), Denied>)> {
+pub(crate) fn explain(standing: Standing<'_>, case: Case<'_>) -> Vec<(Check, Result<(), Denied>)> {
     ORDER
         .iter()
-        .map(|check| (*check, case.judge(*check)))
+        .map(|check| (*check, standing.judge(*check, case)))
         .collect()
 }
 

@@ -110,6 +110,46 @@ id! {
     ProjectId, "project id"
 }
 
+/// The text of a key id as it stands in a token, in three words of eight characters, of which the
+/// last two overlap. Who verifies a token hands its id on like this, and only who asks for the id
+/// pays for reading it; comparing and handing on words does not go through memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct IdText(pub(crate) [u64; 3]);
+
+impl IdText {
+    #[inline]
+    pub(crate) fn of(text: &[u8; TEXT_LEN]) -> Self {
+        let word = |from: usize| match text.get(from..).and_then(|rest| rest.first_chunk()) {
+            Some(bytes) => u64::from_le_bytes(*bytes),
+            None => 0,
+        };
+        IdText([word(0), word(8), word(TEXT_LEN - 8)])
+    }
+
+    /// The id, of a text that was read before.
+    pub(crate) fn id(self) -> KeyId {
+        let [first, second, last] = self.0.map(u64::to_le_bytes);
+        let mut text = [0; TEXT_LEN];
+        text[..8].copy_from_slice(&first);
+        text[8..16].copy_from_slice(&second);
+        text[TEXT_LEN - 8..].copy_from_slice(&last);
+        // Always some: the record was looked up by it once.
+        KeyId(base62::decode(&text).unwrap_or_default().to_be_bytes())
+    }
+}
+
+impl From<KeyId> for IdText {
+    fn from(id: KeyId) -> Self {
+        IdText::of(&id.to_text())
+    }
+}
+
+impl fmt::Debug for IdText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.id(), f)
+    }
+}
+
 const RIGHT_TEXT: &str =
     "an id is 22 characters of 0-9, A-Z and a-z, and at most 7n42DGM5Tflk9n8mt7Fhc7";
 

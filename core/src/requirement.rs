@@ -1,7 +1,9 @@
 //! What a caller demands of a token, compiled once and used for every request.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::class::Class;
 use crate::error::Misuse;
 use crate::key::check_text;
 use crate::limits;
@@ -41,13 +43,53 @@ pub(crate) enum EnvironmentRule {
 /// ```
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Requirement {
-    pub(crate) all: Vec<Scope>,
-    pub(crate) any: Vec<Scope>,
+    pub(crate) scopes: RequiredScopes,
     pub(crate) project: ProjectRule,
     pub(crate) environment: EnvironmentRule,
     pub(crate) owner: Option<String>,
     pub(crate) ip: Option<IpAddr>,
 }
+
+/// The scopes that are required: all of some, and one of others where there are any. Each set of
+/// them that is made has a number of its own, never given twice, which its clones share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequiredScopes {
+    /// Zero where nothing is required.
+    number: u64,
+    all: Vec<Scope>,
+    any: Vec<Scope>,
+}
+
+impl RequiredScopes {
+    fn new(all: Vec<Scope>, any: Vec<Scope>) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = match all.is_empty() && any.is_empty() {
+            true => 0,
+            false => LAST.fetch_add(1, Ordering::Relaxed) + 1,
+        };
+        RequiredScopes { number, all, any }
+    }
+
+    /// Whether a class grants them.
+    #[inline]
+    pub(crate) fn are_granted_by(&self, class: &Class) -> bool {
+        let scopes = &class.scopes;
+        self.number == 0
+            || class.answers.remembered(self.number, || {
+                self.all.iter().all(|scope| scopes.grants(scope))
+                    && (self.any.is_empty() || self.any.iter().any(|scope| scopes.grants(scope)))
+            })
+    }
+}
+
+/// Which number they have says nothing of what they are.
+impl PartialEq for RequiredScopes {
+    fn eq(&self, other: &Self) -> bool {
+        self.all == other.all && self.any == other.any
+    }
+}
+
+impl Eq for RequiredScopes {}
 
 impl Default for Requirement {
     fn default() -> Self {
@@ -75,8 +117,7 @@ impl Requirement {
     /// Requires a live key without a project, and no scope; every other check runs.
     pub fn new() -> Self {
         Requirement {
-            all: Vec::new(),
-            any: Vec::new(),
+            scopes: RequiredScopes::default(),
             project: ProjectRule::NotStated,
             environment: EnvironmentRule::Exactly(Environment::live()),
             owner: None,
@@ -93,7 +134,7 @@ impl Requirement {
         I: IntoIterator<Item = S>,
         S: AsRef<str>,
     {
-        self.all = literal_scopes(scopes)?;
+        self.scopes = RequiredScopes::new(literal_scopes(scopes)?, self.scopes.any);
         Ok(self)
     }
 
@@ -106,10 +147,11 @@ impl Requirement {
         I: IntoIterator<Item = S>,
         S: AsRef<str>,
     {
-        self.any = literal_scopes(scopes)?;
-        if self.any.is_empty() {
+        let any = literal_scopes(scopes)?;
+        if any.is_empty() {
             return Err(Misuse::EmptyRequirement);
         }
+        self.scopes = RequiredScopes::new(self.scopes.all, any);
         Ok(self)
     }
 

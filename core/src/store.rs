@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use crate::cache::{Cache, Place};
+use crate::cache::{Cache, Held};
 use crate::disk::backend::Deadlines;
 use crate::disk::file::{FileId, Tolerance};
 use crate::disk::read::{PepperChecks, Peppers, Reader, identify, identity_claimed, is_changing};
@@ -20,7 +20,7 @@ use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
 use crate::error::{Denied, Error, Misuse, StoreError};
-use crate::header::{ForkLocal, Process, Replaceable};
+use crate::header::{ForkLocal, Process, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
 use crate::limits;
@@ -37,7 +37,7 @@ const FLUSH_EVERY: Duration = Duration::from_secs(5);
 /// How often it is looked whether the file still stands at its path.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// How much memory the keys in it may take, unless it is set: some 145,000 keys.
+/// How much memory the keys in it may take, unless it is set: some 138,000 keys.
 const KEY_CACHE_BYTES: usize = 16 * 1024 * 1024;
 
 /// How a store is created or opened.
@@ -197,7 +197,7 @@ impl StoreOptions {
         self
     }
 
-    /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 113 for each key.
+    /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 121 for each key.
     /// What is in it is verified without reading the file. Zero reads the file each time.
     #[must_use]
     pub fn key_cache_bytes(mut self, bytes: usize) -> Self {
@@ -848,11 +848,10 @@ impl Store {
     }
 
     pub(crate) fn refused(&self, refusal: Refusal) {
-        let at = Denied::ALL
-            .iter()
-            .position(|denied| *denied == refusal.denied);
-        let inner = self.opening.share.get().map(|share| &share.inner);
-        if let Some(counter) = at.zip(inner).and_then(|(at, inner)| inner.refusals.get(at)) {
+        // The order of `Denied::ALL` is that of the enum.
+        let place = refusal.denied as usize;
+        let share = self.opening.share.get();
+        if let Some(counter) = share.and_then(|share| share.inner.refusals.get(place)) {
             counter.fetch_add(1, Ordering::Relaxed);
         }
         if let Some(callback) = self.opening.terms.on_refusal.get() {
@@ -909,13 +908,27 @@ impl Inner {
     }
 
     /// Runs a read over one snapshot. Must not be nested.
-    fn read<T, E: From<StoreError> + AsStoreError>(
+    pub(crate) fn read<T, E: From<StoreError> + AsStoreError>(
         &self,
         f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let read = self.disk.read(|transaction| {
             let ring = self.keys(|ring| is_changing(transaction, ring))?;
             f(&Reader::new(transaction, ring))
+        });
+        read.map_err(|error| self.after_failure(error))
+    }
+
+    /// The same over the snapshot of what the header showed, which is shared with others. `f` must
+    /// not call back.
+    pub(crate) fn read_shared<T, E: From<StoreError> + AsStoreError>(
+        &self,
+        seen: Seen,
+        f: impl FnOnce(&Reader<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let read = self.disk.read_shared(seen, |kept| {
+            let ring = self.keys(|ring| is_changing(&kept.transaction, ring))?;
+            f(&Reader::of_kept(kept, ring))
         });
         read.map_err(|error| self.after_failure(error))
     }
@@ -945,12 +958,12 @@ impl Inner {
         StoreError::Replaced(self.terms.path.clone())
     }
 
-    /// Notes a use of a key in the cache.
-    #[inline]
-    pub(crate) fn note_cached_use(&self, secret: SecretId, place: Place, at: Timestamp) {
-        match u32::try_from(at.unix()) {
-            Ok(at) => self.cache.mark(place, at),
-            Err(_) => self.note_use(secret, at),
+    /// Notes a use of a key in the cache; a time that a mark cannot hold is not noted.
+    #[allow(clippy::inline_always)] // a look at what was loaded with the cell
+    #[inline(always)]
+    pub(crate) fn note_cached_use(&self, held: &Held<'_>, at: Timestamp) {
+        if let Ok(at) = u32::try_from(at.unix()) {
+            self.cache.mark(held, at);
         }
     }
 
@@ -983,6 +996,7 @@ impl Inner {
                     }
                     // Whoever asks next is told; and what cannot be written is kept.
                     let _ = inner.check_place();
+                    inner.disk.let_go();
                     if every.is_some_and(|every| flushed.elapsed() >= every) {
                         let _ = inner.flush_marks();
                         flushed = Instant::now();
@@ -1034,5 +1048,48 @@ impl Inner {
         let (shown, passed) = self.opened_at;
         let expected = shown.saturating_add(self.clock.passed() - passed);
         self.clock.now().seconds_since(expected) > limits::CLOCK_AHEAD_SECONDS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::NewKey;
+    use crate::lifecycle::Revoke;
+    use crate::requirement::Requirement;
+
+    #[test]
+    fn a_snapshot_is_shared_until_something_is_committed_and_then_given_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        let options = || {
+            // Nothing in memory, so that each verification reads the file; and no thread that ticks.
+            let options = StoreOptions::new().key_cache_bytes(0).apart();
+            options.flush_every(Duration::ZERO)
+        };
+        let one = options().prefix("acme").unwrap().create(&path).unwrap();
+        let another = options().open(&path).unwrap();
+        let key = one.create(&NewKey::new("k")).unwrap();
+        let token = key.token.unwrap();
+        let disk = |store: &Store| -> bool { store.inner().unwrap().disk.keeps_a_snapshot() };
+        let good = |store: &Store| store.verify(token.expose(), &Requirement::new()).is_ok();
+
+        assert!(good(&one) && disk(&one));
+        one.inner().unwrap().disk.let_go();
+        assert!(disk(&one), "nothing was committed");
+        another.create(&NewKey::new("of another")).unwrap();
+        one.inner().unwrap().disk.let_go();
+        assert!(!disk(&one), "it would keep pages from the other one");
+        assert!(good(&one) && disk(&one));
+        one.create(&NewKey::new("of its own")).unwrap();
+        assert!(!disk(&one), "it would keep pages from itself");
+        assert!(good(&one) && good(&another));
+        another.revoke(key.key.id, &Revoke::default()).unwrap();
+        assert!(!good(&one) && !good(&another));
+        one.compact().unwrap_err();
+        another.close().unwrap();
+        assert!(!good(&one) && disk(&one));
+        one.compact().unwrap();
+        assert!(!good(&one));
     }
 }

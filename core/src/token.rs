@@ -83,6 +83,18 @@ pub(crate) fn has_shape(text: &[u8], prefix: &Prefix) -> bool {
     parse_shape(text, prefix).is_some()
 }
 
+/// Whether a text is certainly no token of the store, by what is found soonest: its length, its
+/// beginning and its checksum. Where nothing but tokens is known, nothing more has to be read.
+pub(crate) fn is_none(text: &[u8], prefix: &Prefix) -> bool {
+    if text.len() > TOKEN_BYTES || !text.starts_with(prefix.as_bytes()) {
+        return true;
+    }
+    let (Some(parts), Some((summed, sum))) = (split(text), text.split_last_chunk()) else {
+        return true;
+    };
+    parts.version != VERSION || *sum != checksum(summed)
+}
+
 fn parse_shape<'a>(text: &'a [u8], prefix: &Prefix) -> Option<ParsedToken<'a>> {
     if text.len() > TOKEN_BYTES {
         return None;
@@ -139,7 +151,7 @@ pub(crate) fn split(text: &[u8]) -> Option<Parts<'_>> {
 /// The six digits of the CRC-32/ISO-HDLC of what precedes them.
 fn checksum(summed: &[u8]) -> [u8; CHECKSUM_LEN] {
     let mut digits = [0; CHECKSUM_LEN];
-    base62::encode(u128::from(crc32fast::hash(summed)), &mut digits);
+    base62::encode_u32(crc32fast::hash(summed), &mut digits);
     digits
 }
 
@@ -261,7 +273,11 @@ macro_rules! label {
         $(#[$doc])*
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
-        pub struct $name([u8; $most]);
+        pub struct $name {
+            /// With zeros behind the text.
+            bytes: [u8; $most],
+            len: u8,
+        }
 
         impl $name {
             /// The value of a text that follows the rule of this type.
@@ -275,11 +291,12 @@ macro_rules! label {
                 if !$is(text.as_bytes()) {
                     return Err(Misuse::argument($what, format!(concat!("{:?} ", $right), text)));
                 }
-                let mut padded = [0; $most];
-                for (place, byte) in padded.iter_mut().zip(text.bytes()) {
+                let mut bytes = [0; $most];
+                for (place, byte) in bytes.iter_mut().zip(text.bytes()) {
                     *place = byte;
                 }
-                Ok(Self(padded))
+                let len = u8::try_from(text.len()).unwrap_or(u8::MAX); // below `$most`
+                Ok(Self { bytes, len })
             }
 
             /// The text.
@@ -287,10 +304,10 @@ macro_rules! label {
                 str::from_utf8(self.as_bytes()).unwrap_or_default() // ASCII, by its rule
             }
 
-            /// The bytes of the text; it is kept with zeros behind it.
+            /// The bytes of the text.
+            #[inline]
             pub(crate) fn as_bytes(&self) -> &[u8] {
-                let end = self.0.iter().position(|byte| *byte == 0);
-                end.and_then(|end| self.0.get(..end)).unwrap_or(&self.0)
+                self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
             }
         }
 
@@ -345,9 +362,9 @@ label! {
 impl Environment {
     /// The environment `live`, which holds wherever no other is stated.
     pub fn live() -> Self {
-        let mut text = [0; ENVIRONMENT_BYTES];
-        text[..4].copy_from_slice(b"live");
-        Environment(text)
+        let mut bytes = [0; ENVIRONMENT_BYTES];
+        bytes[..4].copy_from_slice(b"live");
+        Environment { bytes, len: 4 }
     }
 }
 

@@ -2,24 +2,25 @@
 //! same for every language, and it writes nothing.
 
 use crate::authorization::{Credentials, parse_authorization};
-use crate::cache::{Entry, Found as Cached};
-use crate::class::{Class, ClassNumber, ClassRef, kept};
+use crate::cache::Entry;
+use crate::class::{ClassNumber, ClassRef, kept};
 use crate::decision::{
-    Case, Check, Facts, StatedProject, Verified, decide, effective_state, explain,
+    Case, Check, Facts, Standing, StatedProject, Verified, asks_for_project, decide,
+    effective_state, explain,
 };
-use crate::digest::Digest;
+use crate::digest::{Digest, Presented as PresentedDigest};
 use crate::disk::read::Reader;
 use crate::disk::schema::State;
 use crate::error::{Denied, StoreError, VerifyError};
 use crate::foreign::Scheme;
 use crate::header::Seen;
-use crate::id::KeyId;
+use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
 use crate::store::{Inner, Refusal, Store};
 use crate::time::{Now, Timestamp};
-use crate::token::{ParsedToken, Prefix, Unparsed, VERSION, parse, split};
+use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
 use crate::usage::SecretId;
 
 /// How a check of [`Store::explain`] came out.
@@ -240,8 +241,23 @@ impl Store {
         let inner = self.inner()?;
         let token = token.as_ref();
         let seen = inner.disk.observe();
-        if let Some(outcome) = self.judge_cached(inner, token, requirement, seen) {
-            return outcome;
+        match self.judge_cached(inner, token, requirement, seen) {
+            Some(outcome) => outcome,
+            None => self.verify_uncached(inner, token, requirement, seen),
+        }
+    }
+
+    #[inline(never)]
+    fn verify_uncached(
+        &self,
+        inner: &Inner,
+        token: &[u8],
+        requirement: &Requirement,
+        seen: Seen,
+    ) -> Result<Verified, VerifyError> {
+        if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
+            self.sound()?;
+            return Err(self.refusal(Denied::Malformed, None));
         }
         let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
         inner.start_flushing();
@@ -356,37 +372,53 @@ impl Store {
         seen: Seen,
     ) -> Option<Result<Verified, VerifyError>> {
         let parts = split(text)?;
-        let mut candidates = inner.cache.find(seen, parts.key_id)?;
-        // The first cell is loaded before the hash is computed, and the id is read beside it, so
-        // that neither memory nor reading is waited for.
-        let mut cached = candidates.next()?;
-        let presented = Digest::of_secret(parts.secret);
-        let key_id = KeyId::parse(parts.key_id)?;
-        while !(cached.digest().ct_eq(&presented) && cached.is_of(key_id)) {
-            cached = candidates.next()?;
-        }
-        let class = kept(ClassNumber(cached.class()))?;
-        let same_text = parts.version == VERSION
-            && parts.head == class.head.as_bytes()
-            && cached.is_checksum(*parts.checksum);
-        let facts = facts_of(key_id, &cached, class);
-        if !same_text || Case::asks_for_project(&facts, requirement) || !candidates.hold(&cached) {
+        // The cell is loaded before the hash is computed, so that memory is not waited for.
+        let key_id = IdText::of(parts.key_id);
+        let found = inner.cache.find(seen, key_id, parts.checksum)?;
+        let class = kept(ClassNumber(found.class()))?;
+        if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
             return None;
         }
-        let secret = (key_id, facts.generation);
+        let held = found.hold()?;
+        if asks_for_project(class, requirement) {
+            return None;
+        }
+        let standing = Standing {
+            revoked: held.is_revoked(),
+            disabled: held.is_disabled(),
+            expires_at: Timestamp::from_unix(held.expires_at),
+            owner: held.owner,
+            class,
+        };
         let now = Now {
             clock: inner.clock.now(),
-            mark: Timestamp::from_unix(candidates.mark()),
+            mark: Timestamp::from_unix(held.mark),
         };
-        Some(
-            match decide(facts, StatedProject::NotNeeded, requirement, now) {
-                Ok(verified) => {
-                    inner.note_cached_use(secret, cached.place(), now.clock);
-                    Ok(verified)
-                }
-                Err(denied) => Err(self.refusal(denied, Some(secret.0))),
+        let case = Case {
+            stated: StatedProject::NotNeeded,
+            requirement,
+            now,
+        };
+        let passed = match decide(standing, case) {
+            Ok(passed) => passed,
+            Err(denied) => return Some(Err(self.refusal(denied, Some(key_id.id())))),
+        };
+        inner.note_cached_use(&held, now.clock);
+        let facts = Facts {
+            key_id,
+            generation: held.generation,
+            matched: if held.is_previous() {
+                MatchedSecret::Previous
+            } else {
+                MatchedSecret::Current
             },
-        )
+            revoked: standing.revoked,
+            disabled: standing.disabled,
+            expires_at: standing.expires_at,
+            owner: standing.owner,
+            class: ClassRef::Kept(class),
+        };
+        Some(Ok(Verified::new(facts, passed)))
     }
 
     fn judge(
@@ -413,7 +445,7 @@ impl Store {
                 return Ok(not_found(NotFound(Check::Checksum, Denied::Malformed)));
             }
         };
-        self.read(|reader| {
+        let judge = |reader: &Reader<'_>| {
             let state = reader.state()?;
             let native = matches!(presented, Presented::Native(_));
             let now = match ask {
@@ -444,7 +476,7 @@ impl Store {
             let (facts, class) =
                 Facts::of(self.prefix(), key_id, &record, project.as_ref(), matched);
             let stated = match &requirement.project {
-                ProjectRule::Named(name) if Case::asks_for_project(&facts, requirement) => {
+                ProjectRule::Named(name) if asks_for_project(&facts.class, requirement) => {
                     Some(reader.project_named(name)?)
                 }
                 _ => None,
@@ -452,32 +484,31 @@ impl Store {
             let secret = (key_id, facts.generation);
             let entry = class
                 .filter(|_| native)
-                .and_then(|class| entry_of(&facts, class, &record, text));
+                .and_then(|class| entry_of(key_id, &facts, class, &record, text));
             let stated = match &stated {
                 None => StatedProject::NotNeeded,
                 Some(None) => StatedProject::Unknown,
                 Some(Some((_, stated))) => StatedProject::Owner(stated.owner.as_deref()),
             };
             let case = Case {
-                facts: &facts,
                 stated,
                 requirement,
                 now,
             };
-            let checks = match detail {
-                Detail::Outcome => Vec::new(),
-                Detail::EveryCheck => passed_before(Check::Revoked)
-                    .chain(
-                        explain(case)
-                            .into_iter()
-                            .map(|(check, outcome)| match outcome {
+            let checks =
+                match detail {
+                    Detail::Outcome => Vec::new(),
+                    Detail::EveryCheck => passed_before(Check::Revoked)
+                        .chain(explain(facts.standing(), case).into_iter().map(
+                            |(check, outcome)| match outcome {
                                 Ok(()) => (check, CheckOutcome::Passed),
                                 Err(denied) => (check, CheckOutcome::Failed(denied)),
-                            }),
-                    )
-                    .collect(),
-            };
-            let outcome = decide(facts, stated, requirement, now);
+                            },
+                        ))
+                        .collect(),
+                };
+            let outcome = decide(facts.standing(), case);
+            let outcome = outcome.map(|passed| Verified::new(facts, passed));
             let mut counted = false;
             if let Ask::Now(seen) = ask {
                 let at = u32::try_from(now.clock.unix()).ok();
@@ -497,7 +528,11 @@ impl Store {
                 now: now.clock,
                 counted,
             })
-        })
+        };
+        match ask {
+            Ask::Now(seen) => inner.read_shared(seen, judge),
+            Ask::Question | Ask::At(_) => inner.read(judge),
+        }
     }
 }
 
@@ -512,31 +547,14 @@ enum Ask {
     At(Timestamp),
 }
 
-/// What a cell says of a key.
-#[inline]
-fn facts_of(key_id: KeyId, cached: &Cached, class: &'static Class) -> Facts {
-    let expires_at = cached.expires_at();
-    Facts {
-        key_id,
-        generation: cached.generation(),
-        matched: if cached.is_previous() {
-            MatchedSecret::Previous
-        } else {
-            MatchedSecret::Current
-        },
-        revoked: cached.is_revoked(),
-        disabled: cached.is_disabled(),
-        expires_at: (expires_at != NEVER).then(|| Timestamp::from_unix(expires_at)),
-        owner: cached.owner(),
-        class: ClassRef::Kept(class),
-    }
-}
-
-/// How a cell says that a key never expires.
-const NEVER: i64 = i64::MAX;
-
 /// The cell for the secret that a token holds.
-fn entry_of(facts: &Facts, class: ClassNumber, record: &KeyRecord, text: &[u8]) -> Option<Entry> {
+fn entry_of(
+    key_id: KeyId,
+    facts: &Facts,
+    class: ClassNumber,
+    record: &KeyRecord,
+    text: &[u8],
+) -> Option<Entry> {
     let slot = match (facts.matched, &record.previous) {
         (MatchedSecret::Previous, Some(previous)) => &previous.slot,
         _ => &record.current,
@@ -545,14 +563,14 @@ fn entry_of(facts: &Facts, class: ClassNumber, record: &KeyRecord, text: &[u8]) 
         return None;
     };
     Some(Entry {
-        key_id: facts.key_id,
+        key_id,
         generation: facts.generation,
         digest,
         checksum: *text.last_chunk()?,
         revoked: facts.revoked,
         disabled: facts.disabled,
         previous: facts.matched == MatchedSecret::Previous,
-        expires_at: facts.expires_at.map_or(NEVER, Timestamp::unix),
+        expires_at: facts.expires_at.unix(),
         class: class.0,
         project: record.project,
         owner: facts.owner,

@@ -15,8 +15,8 @@ pub(crate) mod write;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
@@ -64,8 +64,19 @@ enum Engine {
 struct Live {
     engine: Option<Engine>,
     backend: Backend,
+    /// A snapshot that several reads share.
+    kept: Mutex<Option<Arc<Kept>>>,
     torn: AtomicBool,
     process: Process,
+}
+
+/// A snapshot that is kept for as long as nothing was committed since it began: beginning one takes
+/// system calls, and more time than reading a key in it.
+pub(crate) struct Kept {
+    /// What the header showed before it began.
+    seen: Seen,
+    pub(crate) transaction: redb::ReadTransaction,
+    pub(crate) rows: read::KeptRows,
 }
 
 impl Live {
@@ -73,9 +84,39 @@ impl Live {
         Live {
             engine: Some(engine),
             backend,
+            kept: Mutex::new(None),
             torn: AtomicBool::new(false),
             process: Process::current(),
         }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<Arc<Kept>>> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The snapshot of what the header shows, begun if it is not kept. What shows nothing is never
+    /// the same as before.
+    fn snapshot_of(&self, seen: Seen, until: Instant) -> Result<Arc<Kept>, StoreError> {
+        if let Some(kept) = &*self.kept()
+            && kept.seen == seen
+            && seen != Seen::NOTHING
+        {
+            return Ok(Arc::clone(kept));
+        }
+        let kept = Arc::new(Kept {
+            seen,
+            transaction: waiting_until(until, || self.begin_read())?,
+            rows: read::KeptRows::default(),
+        });
+        let before = self.kept().replace(Arc::clone(&kept));
+        drop(before);
+        Ok(kept)
+    }
+
+    /// Gives the snapshot up, unless it is that of what the header shows.
+    fn let_go_unless(&self, seen: Seen) {
+        let gone = self.kept().take_if(|kept| kept.seen != seen);
+        drop(gone);
     }
 
     fn begin_read(&self) -> Result<redb::ReadTransaction, StoreError> {
@@ -102,6 +143,7 @@ impl Live {
     }
 
     fn close(&mut self) -> Result<(), StoreError> {
+        self.let_go_unless(Seen::NOTHING);
         let Some(engine) = self.engine.take() else {
             return Ok(());
         };
@@ -120,6 +162,8 @@ impl Drop for Live {
     fn drop(&mut self) {
         if self.torn.load(Ordering::Relaxed) || !self.process.is_current() {
             std::mem::forget(self.engine.take());
+            let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(kept.take());
         } else {
             // There is nobody left to tell.
             let _ = self.close();
@@ -578,6 +622,41 @@ impl Disk {
         result.map_err(|failure| self.after_failure(live, failure))
     }
 
+    /// The same over the snapshot of what the header showed a moment ago, which those who read at
+    /// the same time share. It is kept until something is committed: [`Disk::let_go`] then sees to
+    /// it that a process that only waits keeps no pages from being used again.
+    pub(crate) fn read_shared<T, E: From<StoreError> + AsStoreError>(
+        &self,
+        seen: Seen,
+        f: impl FnOnce(&Kept) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.check()?;
+        let until = self.until_read();
+        let live = self.live(until)?;
+        let result = guarded(|| f(&*live.snapshot_of(seen, until)?));
+        result.map_err(|failure| self.after_failure(live, failure))
+    }
+
+    /// Gives up the snapshot that is kept if something was committed since it began. To be called
+    /// now and then, since nothing tells.
+    pub(crate) fn let_go(&self) {
+        if self.check_process().is_ok()
+            && let Some(Some(live)) = self.handle.look(Instant::now(), |handle| match handle {
+                Handle::Open(live) => Some(Arc::clone(live)),
+                _ => None,
+            })
+        {
+            live.let_go_unless(self.observe());
+        }
+    }
+
+    /// Whether a snapshot is kept.
+    #[cfg(test)]
+    pub(crate) fn keeps_a_snapshot(&self) -> bool {
+        let live = self.live(self.until_read()).unwrap();
+        live.kept().is_some()
+    }
+
     /// Runs a write transaction and commits it, durably. Any thread may call it; it waits for those
     /// before it in this process and in others, no longer than the one deadline. A change that adds
     /// about so many bytes must leave the reserve for revocations whole.
@@ -599,6 +678,8 @@ impl Disk {
         if let Some(bytes) = adds {
             live.backend.ensure_room(bytes).map_err(before)?;
         }
+        // What this process reads must not keep what it writes from using pages again.
+        live.let_go_unless(Seen::NOTHING);
         let (mut committing, mut released) = (false, false);
         let result = guarded(|| {
             let transaction = waiting_until(until, || live.begin_write())?;
@@ -742,6 +823,7 @@ impl Disk {
             *handle = Handle::Open(live);
             return Err(StoreError::Busy);
         };
+        alone.let_go_unless(Seen::NOTHING);
         let done = f(alone);
         if alone.engine.is_some() && done.is_ok() {
             *handle = Handle::Open(live);

@@ -2,9 +2,9 @@
 //! decoded; an index is only a way to a record, and the record has the last word.
 
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use redb::{ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTable, ReadableTableMetadata, TableDefinition};
 
 use crate::digest::ct_eq_bytes;
 use crate::disk::codec::{decode_event, decode_plain, event_hash};
@@ -14,7 +14,7 @@ use crate::disk::schema::{
     REQUESTS_BY_TIME, RequestRow, Sealed, State, TOMBSTONES, USAGE, Usage, expiry_index,
     from_sortable, owner_index, project_index, request_time_index, sortable, usage_key,
 };
-use crate::disk::{storage_error, table_error};
+use crate::disk::{Kept, storage_error, table_error};
 use crate::error::StoreError;
 use crate::event::Event;
 use crate::foreign::ForeignSecret;
@@ -190,6 +190,14 @@ pub(crate) fn keyring(identity: &Identity, peppers: &Peppers) -> Result<Keyring,
 pub(crate) struct Reader<'a> {
     transaction: &'a ReadTransaction,
     ring: &'a Keyring,
+    kept: Option<&'a KeptRows>,
+}
+
+/// What those who share a snapshot need each time, had once.
+#[derive(Default)]
+pub(crate) struct KeptRows {
+    state: OnceLock<State>,
+    keys: OnceLock<ReadOnlyTable<&'static [u8; 16], Bytes>>,
 }
 
 /// The state. A change of peppers moves it first of all, so that it is always under the newest.
@@ -301,13 +309,26 @@ fn id_at_end(bytes: &[u8]) -> Result<KeyId, StoreError> {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(transaction: &'a ReadTransaction, ring: &'a Keyring) -> Self {
-        Reader { transaction, ring }
+        Reader {
+            transaction,
+            ring,
+            kept: None,
+        }
+    }
+
+    /// A reader of a snapshot that is shared.
+    pub(crate) fn of_kept(kept: &'a Kept, ring: &'a Keyring) -> Self {
+        Reader {
+            transaction: &kept.transaction,
+            ring,
+            kept: Some(&kept.rows),
+        }
     }
 
     fn table<K: redb::Key + 'static, V: redb::Value + 'static>(
         &self,
         definition: TableDefinition<'_, K, V>,
-    ) -> Result<redb::ReadOnlyTable<K, V>, StoreError> {
+    ) -> Result<ReadOnlyTable<K, V>, StoreError> {
         self.transaction.open_table(definition).map_err(table_error)
     }
 
@@ -321,11 +342,26 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn state(&self) -> Result<State, StoreError> {
-        state_of(&self.table(META)?, self.ring)
+        let read = || state_of(&self.table(META)?, self.ring);
+        let Some(kept) = self.kept else {
+            return read();
+        };
+        if let Some(state) = kept.state.get() {
+            return Ok(state.clone());
+        }
+        let state = read()?;
+        Ok(kept.state.get_or_init(|| state).clone())
     }
 
     pub(crate) fn key(&self, id: KeyId) -> Result<Option<KeyRecord>, StoreError> {
-        key_of(&self.table(KEYS)?, self.ring, id)
+        let Some(kept) = self.kept else {
+            return key_of(&self.table(KEYS)?, self.ring, id);
+        };
+        if let Some(table) = kept.keys.get() {
+            return key_of(table, self.ring, id);
+        }
+        let table = self.table(KEYS)?;
+        key_of(kept.keys.get_or_init(|| table), self.ring, id)
     }
 
     pub(crate) fn project(&self, id: ProjectId) -> Result<Option<ProjectRecord>, StoreError> {
@@ -592,7 +628,7 @@ impl<'a> Reader<'a> {
     /// How many rows each table has, by its name.
     pub(crate) fn lengths(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
         fn length<K: redb::Key + 'static, V: redb::Value + 'static>(
-            table: &redb::ReadOnlyTable<K, V>,
+            table: &ReadOnlyTable<K, V>,
         ) -> Result<u64, StoreError> {
             table.len().map_err(storage_error)
         }
@@ -615,7 +651,7 @@ impl<'a> Reader<'a> {
     /// The stored bytes of each table, by its name: what one row costs is this by its length.
     pub(crate) fn bytes(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
         fn bytes<K: redb::Key + 'static, V: redb::Value + 'static>(
-            table: &redb::ReadOnlyTable<K, V>,
+            table: &ReadOnlyTable<K, V>,
         ) -> Result<u64, StoreError> {
             let stats = table.stats().map_err(storage_error)?;
             Ok(stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes())
