@@ -298,6 +298,15 @@ mod tests {
     }
 
     #[test]
+    fn numbers_that_are_made_anew_are_those_of_the_classes_kept() {
+        let (_, number) = keep(class("of-a-parent"));
+        let in_child = Numbers::of_kept();
+        let found = in_child.by_class.get(&class("of-a-parent"));
+        assert_eq!(found.copied().map(ClassNumber), number);
+        assert!(in_child.bytes >= class("of-a-parent").bytes());
+    }
+
+    #[test]
     fn a_class_beyond_the_bound_is_handed_out_all_the_same() {
         let mut large = class("large");
         large.long_owner = Some("x".repeat(CLASS_BYTES));

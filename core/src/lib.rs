@@ -73,6 +73,7 @@ mod lifecycle;
 pub mod limits;
 mod list;
 mod log;
+mod opening;
 mod pepper;
 mod policy;
 mod progress;

@@ -1,21 +1,16 @@
 //! The store: what is opened, closed and shared between threads. The verbs hang on it, a file
 //! each; this one holds what they have in common.
-//!
-//! A handle is an *opening*; its clones are the same opening. All openings of one file in one
-//! process share one [`Inner`], which a registry finds by device and inode. A child of a fork uses
-//! no `Inner` of its parent: the first call through an inherited handle opens the file again, by
-//! the [`Terms`] that the parent opened it by, which never change and may be read there.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use crate::cache::{Cache, Held};
 use crate::disk::backend::Deadlines;
 use crate::disk::file::{FileId, Tolerance};
-use crate::disk::read::{PepperChecks, Peppers, Reader, identify, identity_claimed, is_changing};
+use crate::disk::read::{Peppers, Reader, identify, identity_claimed, is_changing};
 use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
@@ -24,6 +19,7 @@ use crate::header::{ForkLocal, Process, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
 use crate::limits;
+use crate::opening::{Agreed, Opening, Share, Slot, Terms, lock, slot_of, usable};
 use crate::policy::Policy;
 use crate::secret::{Pepper, fill_from_system};
 use crate::tag::{Generation, Keyring, TAG_BYTES, TagSum, pepper_check};
@@ -166,7 +162,8 @@ impl StoreOptions {
         self
     }
 
-    /// Opens for this process alone.
+    /// Opens for this process alone: any other open is LOCKED, and a child of a fork is FORKED, since
+    /// its parent still has the store. In other modes a child goes on with the handle.
     #[must_use]
     pub fn exclusive(mut self, exclusive: bool) -> Self {
         self.disk.exclusive = exclusive;
@@ -385,12 +382,16 @@ impl StoreOptions {
             let slot = slot_of(id);
             let mut open = lock(&slot);
             if let Some(inner) = usable(&open) {
-                inner.terms.allow(&self)?;
+                let store_id = inner.terms.identity.store_id;
+                inner.terms.agreed.allow(&self.agreed(store_id))?;
                 if self.disk.check == CheckOnOpen::Always && !inner.disk.check_pages()? {
                     // What was damaged is mended, as in an open.
                     inner.forget_cached();
                 }
-                let state = inner.read(|reader| reader.state())?;
+                let state = inner.read(|reader| {
+                    reader.identity()?;
+                    reader.state()
+                })?;
                 self.allow(&inner.terms.identity, &state)?;
                 return Ok(Store::of(inner, &self.actor));
             }
@@ -450,16 +451,22 @@ impl StoreOptions {
             path: path.into(),
             place: disk.path().into(),
             id: disk.id(),
-            disk: self.disk.clone(),
-            peppers: self.peppers.checks(identity.store_id),
+            agreed: self.agreed(identity.store_id),
             identity,
             ring,
-            clock: self.clock.clone(),
-            cache_bytes: self.cache_bytes,
-            flush_every: self.flush_every,
             apart: self.apart,
             on_refusal: Replaceable::new(),
         })
+    }
+
+    fn agreed(&self, store_id: [u8; 16]) -> Agreed {
+        Agreed {
+            peppers: self.peppers.checks(store_id),
+            disk: self.disk.clone(),
+            clock: self.clock.clone(),
+            cache_bytes: self.cache_bytes,
+            flush_every: self.flush_every,
+        }
     }
 
     /// The handle of an open file, apart from what else this process has open of it.
@@ -540,159 +547,6 @@ pub struct Refusal {
     pub key_id: Option<KeyId>,
 }
 
-/// What a store was opened by. It never changes while the store is open, and holds no lock, so that
-/// a child of a fork may read it.
-pub(crate) struct Terms {
-    /// As it was given.
-    path: PathBuf,
-    /// Where that is, whatever folder the process moves to.
-    place: PathBuf,
-    id: FileId,
-    disk: DiskOptions,
-    peppers: PepperChecks,
-    pub(crate) identity: Identity,
-    /// The keys that rows were read with when the store was opened; [`Inner::keys`] has those of
-    /// now.
-    pub(crate) ring: Keyring,
-    clock: Clock,
-    cache_bytes: usize,
-    flush_every: Duration,
-    apart: bool,
-    on_refusal: Replaceable<Box<dyn Fn(Refusal) + Send + Sync>>,
-}
-
-impl Terms {
-    /// Refuses options that are not those that the store was opened with.
-    fn allow(&self, asked: &StoreOptions) -> Result<(), StoreError> {
-        let (ours, theirs) = (&self.disk, &asked.disk);
-        let same = [
-            (
-                self.peppers == asked.peppers.checks(self.identity.store_id),
-                "peppers",
-            ),
-            (ours.read_only == theirs.read_only, "`read_only`"),
-            (ours.exclusive == theirs.exclusive, "`exclusive`"),
-            (ours.tolerance == theirs.tolerance, "permissions"),
-            (ours.deadlines == theirs.deadlines, "`timeouts`"),
-            (ours.cache_bytes == theirs.cache_bytes, "`page_cache_bytes`"),
-            (ours.map_header == theirs.map_header, "`map_header`"),
-            (self.cache_bytes == asked.cache_bytes, "`key_cache_bytes`"),
-            (self.flush_every == asked.flush_every, "`flush_every`"),
-            (self.clock.is(&asked.clock), "`clock`"),
-        ];
-        match same.iter().find(|(same, _)| !same) {
-            None => Ok(()),
-            Some((_, what)) => Err(StoreError::OptionsContradict(format!(
-                "this process has the store open with other {what}; open it with the same, or use \
-                 a clone of the handle that is open"
-            ))),
-        }
-    }
-}
-
-/// What this process has open of a file: nothing, or a store that some opening keeps. Locked while
-/// it is opened and while it is closed.
-type Slot = Mutex<Weak<Inner>>;
-
-/// The files that this process has open.
-static OPEN: ForkLocal<Mutex<Vec<(FileId, Weak<Slot>)>>> = ForkLocal::new();
-
-fn slot_of(id: FileId) -> Arc<Slot> {
-    let open = OPEN.get_or_make(Mutex::default);
-    let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
-    open.retain(|(_, slot)| slot.strong_count() > 0);
-    let found = open.iter().find(|(known, _)| *known == id);
-    if let Some(slot) = found.and_then(|(_, slot)| slot.upgrade()) {
-        return slot;
-    }
-    let slot = Arc::default();
-    open.push((id, Arc::downgrade(&slot)));
-    slot
-}
-
-fn lock(slot: &Slot) -> MutexGuard<'_, Weak<Inner>> {
-    slot.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The store that is open; none that was found to be replaced, which is never good again.
-fn usable(open: &Weak<Inner>) -> Option<Arc<Inner>> {
-    let inner = open.upgrade()?;
-    inner.disk.check_replaced().is_ok().then_some(inner)
-}
-
-/// One opening of a store: a handle, its clones, and those of other actors.
-struct Opening {
-    terms: Arc<Terms>,
-    closed: AtomicBool,
-    share: ForkLocal<Share>,
-}
-
-impl Opening {
-    /// The share of a child of a fork, in a store that it opens for itself.
-    #[cold]
-    fn in_child(&self) -> Result<&Inner, StoreError> {
-        let share = self.share.get_or_try_make(|| {
-            if self.terms.disk.exclusive {
-                return Err(StoreError::Forked);
-            }
-            Share::reopened(&self.terms)
-        })?;
-        Ok(&share.inner)
-    }
-}
-
-/// What an opening has of the store of its process. The last one that is given up closes the file.
-struct Share {
-    inner: Arc<Inner>,
-    given_up: AtomicBool,
-}
-
-impl Share {
-    /// A share in a store; where others have one, with its slot locked.
-    fn of(inner: Arc<Inner>) -> Self {
-        inner.openings.fetch_add(1, Ordering::AcqRel);
-        Share {
-            inner,
-            given_up: AtomicBool::new(false),
-        }
-    }
-
-    /// A share in the store that a child of a fork has by the terms of its parent: the one that it
-    /// has of the file already, or a new one.
-    fn reopened(terms: &Arc<Terms>) -> Result<Self, StoreError> {
-        let slot = if terms.apart {
-            Arc::default()
-        } else {
-            slot_of(terms.id)
-        };
-        let mut open = lock(&slot);
-        if let Some(inner) = usable(&open) {
-            return Ok(Share::of(inner));
-        }
-        let disk = Disk::open(&terms.place, terms.disk.clone())?;
-        if disk.id() != terms.id {
-            return Err(StoreError::Replaced(terms.place.clone()));
-        }
-        let inner = Inner::new(Arc::clone(terms), disk, Arc::clone(&slot));
-        *open = Arc::downgrade(&inner);
-        Ok(Share::of(inner))
-    }
-
-    fn give_up(&self) -> Result<(), Error> {
-        if self.given_up.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        self.inner.one_less()
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        // Dropped without close: what last-used times there are is written where it can be.
-        let _ = self.give_up();
-    }
-}
-
 /// A store of API keys in one file.
 ///
 /// A handle is cheap to clone and may be used by any number of threads. Every change is durable
@@ -714,7 +568,7 @@ pub(crate) struct Inner {
     pub(crate) terms: Arc<Terms>,
     slot: Arc<Slot>,
     /// How many have a share; changed while the slot is locked, or before anybody knows of it.
-    openings: AtomicUsize,
+    pub(crate) openings: AtomicUsize,
     me: Weak<Inner>,
     /// The ring without the old pepper, once a change of peppers is finished that was under way.
     settled: OnceLock<Keyring>,
@@ -858,17 +712,17 @@ impl Store {
 }
 
 impl Inner {
-    fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
+    pub(crate) fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
         Arc::new_cyclic(|me| Inner {
-            opened_at: (terms.clock.now(), terms.clock.passed()),
-            clock: terms.clock.clone(),
+            opened_at: (terms.agreed.clock.now(), terms.agreed.clock.passed()),
+            clock: terms.agreed.clock.clone(),
             disk,
             slot,
             openings: AtomicUsize::new(0),
             me: Weak::clone(me),
             settled: OnceLock::new(),
             marks: Marks::default(),
-            cache: Cache::new(terms.cache_bytes),
+            cache: Cache::new(terms.agreed.cache_bytes),
             flusher: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             refusals: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -878,7 +732,7 @@ impl Inner {
 
     /// Gives up the share of one opening. The last one writes what last-used times were kept, and
     /// closes the file; whoever opens it meanwhile waits for that.
-    fn one_less(&self) -> Result<(), Error> {
+    pub(crate) fn one_less(&self) -> Result<(), Error> {
         let mut open = lock(&self.slot);
         if self.openings.fetch_sub(1, Ordering::AcqRel) > 1 {
             return Ok(());
@@ -970,8 +824,8 @@ impl Inner {
             return;
         }
         let me = Weak::clone(&self.me);
-        let every = (!self.disk.options().read_only && !self.terms.flush_every.is_zero())
-            .then_some(self.terms.flush_every);
+        let every = (!self.disk.options().read_only && !self.terms.agreed.flush_every.is_zero())
+            .then_some(self.terms.agreed.flush_every);
         let spawned = std::thread::Builder::new()
             .name("keyfob-flush".into())
             .spawn(move || {

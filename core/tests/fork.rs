@@ -449,6 +449,35 @@ fn threads_of_a_child_that_come_at_once_open_one_store_whatever_handle_they_have
 }
 
 #[test]
+fn what_a_child_opens_itself_is_the_store_of_the_handle_that_it_inherited() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = new_store(&folder);
+    let refused = |store: &Store| store.refusals().iter().map(|(_, n)| n).sum::<u64>();
+    for own_first in [true, false] {
+        let child = child(How::Fork, |_| {
+            if !own_first {
+                assert_eq!(verify(&store, "junk", &plain()), Code::MALFORMED);
+            }
+            let own = options().open(&path).unwrap();
+            assert_eq!(verify(&own, "junk", &plain()), Code::MALFORMED);
+            assert_eq!(verify(&store, "junk", &plain()), Code::MALFORMED);
+            let all = if own_first { 2 } else { 3 };
+            assert_eq!((refused(&own), refused(&store)), (all, all));
+        });
+        child.end();
+    }
+    // Other options contradict, whichever of the two comes first.
+    let child = child(How::Fork, |_| {
+        let own = options().key_cache_bytes(0).open(&path).unwrap();
+        let contradict = Code::OPTIONS_CONTRADICT;
+        assert_eq!(verify(&store, "junk", &plain()), contradict);
+        own.close().unwrap();
+        assert_eq!(verify(&store, "junk", &plain()), Code::MALFORMED);
+    });
+    child.end();
+}
+
+#[test]
 fn uses_that_a_parent_has_not_written_are_not_written_by_its_child() {
     let folder = tempfile::tempdir().unwrap();
     let (store, _) = new_store(&folder);

@@ -47,7 +47,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("disk", &["disk"]),
     ("memory", &["cache", "usage"]),
-    ("store", &["store"]),
+    ("store", &["opening", "store"]),
     ("commit", &["catch_up", "commit"]),
     (
         "verbs",

@@ -5,6 +5,7 @@
 pub(crate) mod backend;
 pub(crate) mod codec;
 pub(crate) mod copy;
+mod failure;
 #[cfg(test)]
 pub(crate) mod faults;
 pub(crate) mod file;
@@ -13,19 +14,21 @@ pub(crate) mod schema;
 mod turn;
 pub(crate) mod write;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redb::{ConcurrencyMode, Database, DatabaseError, ReadOnlyDatabase, ReadableDatabase};
+use redb::{ConcurrencyMode, Database, ReadOnlyDatabase, ReadableDatabase};
 
 use crate::disk::backend::{Backend, Deadlines, waiting_until};
+use crate::disk::failure::{Guarded, database_error, guarded, transaction_error};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
 use crate::header::{Forks, Mapping, Process, Seen, Signal};
+
+pub(crate) use crate::disk::failure::{AsStoreError, storage_error, table_error};
 
 /// When the whole file is checked as it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -248,94 +251,6 @@ pub(crate) enum WriteFailure<E> {
 impl<E> From<E> for WriteFailure<E> {
     fn from(error: E) -> Self {
         WriteFailure::Before(error)
-    }
-}
-
-/// Translates what the engine says. The one place where its errors are named.
-pub(crate) fn storage_error(error: redb::StorageError) -> StoreError {
-    match error {
-        redb::StorageError::Corrupted(what) => StoreError::Corrupted(what),
-        redb::StorageError::Io(e) if e.kind() == std::io::ErrorKind::TimedOut => StoreError::Busy,
-        redb::StorageError::Io(e) => StoreError::io("reading or writing the store", e),
-        redb::StorageError::DatabaseClosed => StoreError::Closed,
-        redb::StorageError::PreviousIo => StoreError::Io {
-            what: "reading or writing the store",
-            source: std::io::Error::other("an earlier operation failed"),
-        },
-        other => StoreError::Internal(other.to_string()),
-    }
-}
-
-pub(crate) fn table_error(error: redb::TableError) -> StoreError {
-    match error {
-        redb::TableError::Storage(e) => storage_error(e),
-        redb::TableError::TableDoesNotExist(name) => {
-            StoreError::Corrupted(format!("table {name} is missing"))
-        }
-        other => StoreError::Corrupted(other.to_string()),
-    }
-}
-
-fn transaction_error(error: redb::TransactionError) -> StoreError {
-    match error {
-        redb::TransactionError::Storage(e) => storage_error(e),
-        redb::TransactionError::WouldBlock => StoreError::Busy,
-        other => StoreError::Internal(other.to_string()),
-    }
-}
-
-fn database_error(path: &Path, error: DatabaseError) -> StoreError {
-    match error {
-        DatabaseError::DatabaseAlreadyOpen | DatabaseError::LockProtocolMismatch => {
-            StoreError::Locked
-        }
-        DatabaseError::RepairAborted => StoreError::NeedsRecovery,
-        DatabaseError::UpgradeRequired(_) => StoreError::NotAStore {
-            path: path.into(),
-            why: "its file format is older than any keyfob store's",
-        },
-        DatabaseError::TransactionInProgress => StoreError::Busy,
-        DatabaseError::Storage(redb::StorageError::Corrupted(what))
-            if what.contains("truncated") || what.contains("length does not correspond") =>
-        {
-            StoreError::Truncated(path.into())
-        }
-        DatabaseError::Storage(e) => storage_error(e),
-        other => StoreError::Internal(other.to_string()),
-    }
-}
-
-/// What a panic said, as far as it can be told.
-fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload
-        .downcast_ref::<&str>()
-        .map(|text| (*text).to_owned())
-        .or_else(|| payload.downcast_ref::<String>().cloned());
-    format!(
-        "the storage engine failed on it ({})",
-        text.as_deref().unwrap_or("no message")
-    )
-}
-
-fn guarded<T, E: From<StoreError>>(f: impl FnOnce() -> Result<T, E>) -> Result<T, Guarded<E>> {
-    match catch_unwind(AssertUnwindSafe(f)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(Guarded::Failed(error)),
-        Err(payload) => Err(Guarded::Panicked(panic_text(&*payload))),
-    }
-}
-
-enum Guarded<E> {
-    Failed(E),
-    Panicked(String),
-}
-
-impl<E: From<StoreError>> Guarded<E> {
-    fn into_error(self) -> E {
-        match self {
-            Guarded::Failed(error) => error,
-            Guarded::Panicked(text) => StoreError::Corrupted(text).into(),
-        }
     }
 }
 
@@ -970,54 +885,4 @@ fn check_every_page(path: &Path, live: &mut Live) -> Result<bool, StoreError> {
         }
         error
     })
-}
-
-/// An error that may hold one of the store's.
-pub(crate) trait AsStoreError {
-    fn as_store_error(&self) -> Option<&StoreError>;
-    fn into_store_error(self) -> StoreError;
-}
-
-impl AsStoreError for StoreError {
-    fn as_store_error(&self) -> Option<&StoreError> {
-        Some(self)
-    }
-
-    fn into_store_error(self) -> StoreError {
-        self
-    }
-}
-
-impl AsStoreError for crate::error::Error {
-    fn as_store_error(&self) -> Option<&StoreError> {
-        match self {
-            crate::error::Error::Store(error) => Some(error),
-            _ => None,
-        }
-    }
-
-    fn into_store_error(self) -> StoreError {
-        match self {
-            crate::error::Error::Store(error) => error,
-            other => StoreError::Internal(other.to_string()),
-        }
-    }
-}
-
-impl AsStoreError for crate::error::VerifyError {
-    fn as_store_error(&self) -> Option<&StoreError> {
-        match self {
-            crate::error::VerifyError::Store(error) => Some(error),
-            crate::error::VerifyError::Denied(_) => None,
-        }
-    }
-
-    fn into_store_error(self) -> StoreError {
-        match self {
-            crate::error::VerifyError::Store(error) => error,
-            denied @ crate::error::VerifyError::Denied(_) => {
-                StoreError::Internal(denied.to_string())
-            }
-        }
-    }
 }
