@@ -9,13 +9,15 @@
 //! The engine writes its header, the first bytes of the file, three times in a commit, and
 //! `begin_read` serves the commit that the header names. So whoever sees the same header as before
 //! a read began knows that nothing was committed since, in whatever process. Both transaction ids
-//! are loaded first and the state byte last, each with an acquire load: in any other order a
-//! header read across two commits can equal that of a commit that was not seen.
-//! `docs/ARCHITECTURE.md` has the steps.
+//! are loaded, then the state byte, then both ids again: the ids never go back, so that where they
+//! are the same twice the three stood there together, and no header stands there twice. In any
+//! order that loads each word once, a header read across two commits can equal that of a commit
+//! that was not seen. `docs/ARCHITECTURE.md` has the steps.
 
 // Mapping memory is what this file is for; each block says why it is sound.
 #![allow(unsafe_code)]
 
+use std::convert::Infallible;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -87,20 +89,40 @@ impl Signal {
     }
 }
 
-/// Two reads, the ids before the state byte, for the same reason as the loads.
+/// Looks at the words in the one order that is right: the ids, the state byte, the ids again. What
+/// changed meanwhile is nothing that was seen.
+#[inline]
+fn look<E>(
+    ids: impl Fn() -> Result<[u64; 2], E>,
+    state: impl Fn() -> Result<u8, E>,
+) -> Result<Seen, E> {
+    let seen = Seen {
+        ids: ids()?,
+        state: state()?,
+    };
+    let stood_still = ids()? == seen.ids;
+    Ok(if stood_still { seen } else { Seen::NOTHING })
+}
+
+/// Three reads: the ids lie close enough together for one.
 fn read_header(file: &File) -> io::Result<Seen> {
-    let mut ids = [0; 2];
-    for (id, offset) in ids.iter_mut().zip(ID_OFFSETS) {
-        let mut bytes = [0; 8];
-        file.read_exact_at(&mut bytes, offset as u64)?;
-        *id = u64::from_ne_bytes(bytes);
-    }
-    let mut state = [0];
-    file.read_exact_at(&mut state, STATE_OFFSET as u64)?;
-    Ok(Seen {
-        ids,
-        state: state[0],
-    })
+    const FIRST: usize = ID_OFFSETS[0];
+    const SECOND: usize = ID_OFFSETS[1] - FIRST;
+    let ids = || {
+        let mut bytes = [0; SECOND + 8];
+        file.read_exact_at(&mut bytes, FIRST as u64)?;
+        let word = |at: usize| {
+            let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
+            word.map_or(u64::MAX, |word| u64::from_ne_bytes(*word))
+        };
+        Ok([word(0), word(SECOND)])
+    };
+    let state = || {
+        let mut state = [0];
+        file.read_exact_at(&mut state, STATE_OFFSET as u64)?;
+        Ok(state[0])
+    };
+    look(ids, state)
 }
 
 /// The first page of the file, mapped for reading.
@@ -150,13 +172,11 @@ impl Mapping {
 
     #[inline]
     fn observe(&self) -> Seen {
-        let ids = ID_OFFSETS.map(|offset| self.word(offset));
+        let ids = || Ok::<_, Infallible>(ID_OFFSETS.map(|offset| self.word(offset)));
         // SAFETY: the offset lies within the page; as above.
         let state = unsafe { AtomicU8::from_ptr(self.page.as_ptr().add(STATE_OFFSET)) };
-        Seen {
-            ids,
-            state: state.load(Ordering::Acquire),
-        }
+        let Ok(seen) = look(ids, || Ok(state.load(Ordering::Acquire)));
+        seen
     }
 }
 
@@ -276,6 +296,78 @@ mod tests {
         let was = signals[0].observe();
         file.write_all_at(&[1], 60).unwrap();
         assert_eq!(signals[0].observe(), was);
+    }
+
+    /// What stands in the header after each of the engine's writes, and which commit `begin_read`
+    /// serves then. A commit writes its id into the slot that is not in use, then makes that the
+    /// one in use with the unflushed bit, then takes the bit away.
+    fn writes(commits: u64) -> Vec<(Seen, u64)> {
+        const UNFLUSHED: u8 = 8;
+        let mut seen = Seen {
+            ids: [1, 0],
+            state: 0,
+        };
+        let mut all = vec![(seen, 1)];
+        for commit in 2..=commits {
+            let slot = u8::from(commit % 2 == 0);
+            seen.ids[usize::from(slot)] = commit;
+            all.push((seen, commit - 1));
+            seen.state = slot | UNFLUSHED;
+            all.push((seen, commit - 1));
+            seen.state = slot;
+            all.push((seen, commit));
+        }
+        all
+    }
+
+    /// Everything that a look can come to that begins after a given write, with the write that was
+    /// the last when it ended: any number of writes may fall between two loads of a word.
+    fn looks(writes: &[(Seen, u64)], begin: usize) -> Vec<(Seen, usize)> {
+        let last = writes.len() - 1;
+        let mut schedule = [begin; 5];
+        let mut all = Vec::new();
+        loop {
+            let (load, end) = (std::cell::Cell::new(0), schedule[4]);
+            let next = || {
+                let at = schedule[load.get()];
+                load.set(load.get() + 1);
+                writes[at].0
+            };
+            let ids = || Ok::<_, Infallible>([next().ids[0], next().ids[1]]);
+            let Ok(seen) = look(ids, || Ok(next().state));
+            all.push((seen, end));
+            // The next of the schedules whose loads come one after the other.
+            let Some(at) = schedule.iter().rposition(|write| *write < last) else {
+                return all;
+            };
+            let write = schedule[at] + 1;
+            schedule[at..].fill(write);
+        }
+    }
+
+    /// The story: the words were loaded once each, the state byte last. A position was taken after
+    /// the first write of a commit and served the one before; that commit ended, a look loaded the
+    /// ids, the next commit began and ended, and the state byte was that of the position again.
+    #[test]
+    fn no_look_after_a_commit_equals_one_whose_snapshot_may_be_of_before() {
+        let writes = writes(6);
+        let positions: Vec<(Seen, u64)> = looks(&writes, 0)
+            .into_iter()
+            .filter(|(seen, _)| *seen != Seen::NOTHING)
+            .map(|(seen, end)| (seen, writes[end].1))
+            .collect();
+        let mut equal = 0u64;
+        for (begin, (_, commit)) in writes.iter().enumerate() {
+            for (seen, _) in looks(&writes, begin) {
+                for (position, served) in &positions {
+                    if seen == *position {
+                        equal += 1;
+                        assert!(served >= commit, "{seen:?} after {commit}, as of {served}");
+                    }
+                }
+            }
+        }
+        assert!(equal > 1_000, "hardly any two were equal: {equal}");
     }
 
     #[test]
