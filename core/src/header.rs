@@ -32,6 +32,20 @@ use rustix::mm::{MapFlags, ProtFlags};
 pub(crate) const STATE_OFFSET: usize = 9;
 pub(crate) const ID_OFFSETS: [usize; 2] = [168, 296];
 
+/// What a file of the engine begins with.
+pub(crate) const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+
+/// The version of the format in which the words stand there, and where each of the two transactions
+/// says that it is of that version.
+const VERSION: u8 = 3;
+const VERSION_OFFSETS: [usize; 2] = [64, 192];
+
+/// Whether a header is of the one format whose words are known here.
+pub(crate) fn is_known(header: &[u8]) -> bool {
+    let is_version = |offset: usize| header.get(offset) == Some(&VERSION);
+    header.starts_with(&MAGIC) && VERSION_OFFSETS.into_iter().all(is_version)
+}
+
 /// What is mapped: the header's page.
 const PAGE: usize = 4096;
 
@@ -50,6 +64,8 @@ pub(crate) enum Signal {
     Mapped(Mapping),
     /// The header, read anew each time.
     Read(File),
+    /// Not at all: the header is none whose words are known, and nothing is ever up to date.
+    Unknown,
     /// Commits of this process, which has the file for itself; raised after each.
     Counted(AtomicU64),
 }
@@ -63,6 +79,20 @@ impl Seen {
 }
 
 impl Signal {
+    /// Looks at the header of a file through a descriptor of its own, mapped where it may be.
+    pub(crate) fn of(own: File, map: bool) -> io::Result<Self> {
+        let mut header = [0; VERSION_OFFSETS[1] + 1];
+        own.read_exact_at(&mut header, 0)?;
+        if !is_known(&header) {
+            return Ok(Signal::Unknown);
+        }
+        if map {
+            Mapping::new(&own).map(Signal::Mapped)
+        } else {
+            Ok(Signal::Read(own))
+        }
+    }
+
     pub(crate) fn counted() -> Self {
         Signal::Counted(AtomicU64::new(0))
     }
@@ -73,6 +103,7 @@ impl Signal {
         match self {
             Signal::Mapped(mapping) => mapping.observe(),
             Signal::Read(file) => read_header(file).unwrap_or(Seen::NOTHING),
+            Signal::Unknown => Seen::NOTHING,
             Signal::Counted(commits) => Seen {
                 ids: [commits.load(Ordering::Acquire), 0],
                 state: 0,
@@ -368,6 +399,33 @@ mod tests {
             }
         }
         assert!(equal > 1_000, "hardly any two were equal: {equal}");
+    }
+
+    #[test]
+    fn a_header_of_another_format_is_not_relied_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut page = vec![0; PAGE];
+        page[..MAGIC.len()].copy_from_slice(&MAGIC);
+        for offset in VERSION_OFFSETS {
+            page[offset] = VERSION;
+        }
+        let signal = |page: &[u8], map| {
+            std::fs::write(&path, page).unwrap();
+            Signal::of(File::open(&path).unwrap(), map).unwrap()
+        };
+        assert!(matches!(signal(&page, true), Signal::Mapped(_)));
+        assert!(matches!(signal(&page, false), Signal::Read(_)));
+        let known = [0, 8, VERSION_OFFSETS[0], VERSION_OFFSETS[1]];
+        for at in known {
+            let mut other = page.clone();
+            other[at] ^= 1;
+            for map in [true, false] {
+                let signal = signal(&other, map);
+                assert!(matches!(signal, Signal::Unknown), "byte {at}");
+                assert_eq!(signal.observe(), Seen::NOTHING);
+            }
+        }
     }
 
     #[test]

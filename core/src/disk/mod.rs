@@ -25,7 +25,7 @@ use crate::disk::backend::{Backend, Deadlines, waiting_until};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
-use crate::header::{Mapping, Process, Seen, Signal};
+use crate::header::{Process, Seen, Signal};
 
 /// When the whole file is checked as it is opened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -760,11 +760,8 @@ fn signal(path: &Path, id: FileId, options: &DiskOptions) -> Result<Signal, Stor
     if FileId::of(&own)? != id {
         return Err(StoreError::Replaced(path.into()));
     }
-    if options.map_header && file::maps_coherently(&own) {
-        Mapping::new(&own).map(Signal::Mapped).map_err(io)
-    } else {
-        Ok(Signal::Read(own))
-    }
+    let map = options.map_header && file::maps_coherently(&own);
+    Signal::of(own, map).map_err(io)
 }
 
 fn new_backend(file: std::fs::File, options: &DiskOptions) -> Result<Backend, StoreError> {
