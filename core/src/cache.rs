@@ -15,14 +15,8 @@ use crate::class::OWNER_BYTES;
 use crate::digest::Digest;
 use crate::header::Seen;
 use crate::id::{KeyId, ProjectId};
-
-/// The primitives, so that a model check can put its own in their place.
-mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
-    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
-}
-
-use sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, fence};
+use crate::mutant::{self, Mutant};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, fence, zeroed};
 
 /// Cells of a set; their tags are two words.
 const WAYS: usize = 16;
@@ -34,7 +28,7 @@ const WORDS: usize = 14;
 const PROVEN_SECONDS: u32 = 600;
 /// Counters of changes of projects. The first is that of keys without one, and never moves; two
 /// projects that share a counter only cause reads of the file.
-const PROJECTS: usize = 4 * 1024;
+const PROJECTS: usize = if cfg!(keyfob_loom) { 2 } else { 4 * 1024 };
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug)]
@@ -188,7 +182,7 @@ pub(crate) struct Through {
 pub(crate) struct Cache {
     position: Position,
     sets: Box<[Set]>,
-    projects: Box<[AtomicU64]>,
+    projects: Box<[[AtomicU64; 1]]>,
     /// Whether any cell was marked since the marks were collected.
     marked: AtomicU64,
     through: Mutex<Option<Through>>,
@@ -245,8 +239,8 @@ impl Cache {
                 state: AtomicU64::new(u64::MAX),
                 mark: AtomicU64::new(0),
             },
-            sets: bytemuck::zeroed_slice_box(sets),
-            projects: bytemuck::zeroed_slice_box(PROJECTS),
+            sets: zeroed(sets),
+            projects: zeroed(PROJECTS),
             marked: AtomicU64::new(0),
             through: Mutex::new(None),
         }
@@ -261,6 +255,7 @@ impl Cache {
         let is_there = position.ids[0].load(Ordering::Relaxed) == seen.ids[0]
             && position.ids[1].load(Ordering::Relaxed) == seen.ids[1]
             && position.state.load(Ordering::Relaxed) == u64::from(seen.state);
+        let is_there = is_there || mutant::is(Mutant::HeaderSkipped);
         if !is_there || version & 1 != 0 {
             return None;
         }
@@ -320,7 +315,7 @@ impl Cache {
 
 /// The number of the counter of a project's changes.
 fn project_counter(project: Option<ProjectId>) -> u16 {
-    const MOST: u16 = 4 * 1024 - 1;
+    const MOST: u16 = if cfg!(keyfob_loom) { 1 } else { 4 * 1024 - 1 };
     const _: () = assert!(MOST as usize + 1 == PROJECTS && MOST >> (16 - flag::PROJECT_SHIFT) == 0);
     project.map_or(0, |project| {
         let [.., a, b] = *project.as_bytes();
@@ -347,7 +342,7 @@ impl Changing<'_> {
         let made_room = collect(cell, tag_of(set, way) != 0);
         set_tag(set, way, 0);
         let counter = project_counter(entry.project);
-        let change = self.cache.projects.get(usize::from(counter))?;
+        let [change] = self.cache.projects.get(usize::from(counter))?;
         let words = entry.words(counter, low(change.load(Ordering::Relaxed)));
         write_cell(cell, words, at, uses);
         set_tag(set, way, tag);
@@ -374,7 +369,7 @@ impl Changing<'_> {
     /// Makes void every cell of a project.
     pub(crate) fn drop_project(&mut self, project: ProjectId) {
         let counter = usize::from(project_counter(Some(project)));
-        if let Some(change) = self.cache.projects.get(counter) {
+        if let Some([change]) = self.cache.projects.get(counter) {
             change.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -398,9 +393,11 @@ impl Changing<'_> {
     pub(crate) fn publish(&mut self, seen: Seen, through: Through, mark: i64) {
         let position = &self.cache.position;
         let version = position.version.load(Ordering::Relaxed);
-        position
-            .version
-            .store(version.wrapping_add(1), Ordering::Relaxed);
+        if !mutant::is(Mutant::PositionUnlocked) {
+            position
+                .version
+                .store(version.wrapping_add(1), Ordering::Relaxed);
+        }
         fence(Ordering::Release);
         for (word, id) in position.ids.iter().zip(seen.ids) {
             word.store(id, Ordering::Relaxed);
@@ -580,10 +577,11 @@ impl Candidates<'_> {
     #[inline]
     pub(crate) fn hold(&self, found: &Found) -> bool {
         let counter = self.cache.projects.get(found.project_counter());
-        let change = counter.map(|change| low(change.load(Ordering::Relaxed)));
+        let change = counter.map(|[change]| low(change.load(Ordering::Relaxed)));
         fence(Ordering::Acquire);
         change == Some(high(found.words[word::GENERATION]))
-            && self.cache.position.version.load(Ordering::Relaxed) == self.version
+            && (mutant::is(Mutant::HoldSkipped)
+                || self.cache.position.version.load(Ordering::Relaxed) == self.version)
     }
 }
 
@@ -597,7 +595,8 @@ fn read_cell(cell: &Cell) -> Option<[u64; WORDS]> {
     }
     words[word::LOCK] = lock;
     fence(Ordering::Acquire);
-    (lock & 1 == 0 && cell[word::LOCK].load(Ordering::Relaxed) == lock).then_some(words)
+    let same = lock & 1 == 0 && cell[word::LOCK].load(Ordering::Relaxed) == lock;
+    (same || mutant::is(Mutant::SecondLookSkipped)).then_some(words)
 }
 
 /// Writes a cell under its sequence lock; only the holder of the mutex calls it.

@@ -27,6 +27,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use rustix::mm::{MapFlags, ProtFlags};
 
+use crate::mutant::{self, Mutant};
+
 /// Where the engine's header holds the state byte and the ids of the two transactions.
 /// `core/tests/header.rs` fails where a version of the engine moves them.
 pub(crate) const STATE_OFFSET: usize = 9;
@@ -123,15 +125,24 @@ impl Signal {
 /// Looks at the words in the one order that is right: the ids, the state byte, the ids again. What
 /// changed meanwhile is nothing that was seen.
 #[inline]
-fn look<E>(
+pub(crate) fn look<E>(
     ids: impl Fn() -> Result<[u64; 2], E>,
     state: impl Fn() -> Result<u8, E>,
 ) -> Result<Seen, E> {
-    let seen = Seen {
-        ids: ids()?,
-        state: state()?,
+    let early = if mutant::is(Mutant::StateFirst) {
+        Some(state()?)
+    } else {
+        None
     };
-    let stood_still = ids()? == seen.ids;
+    mutant::widen(Mutant::StateFirst);
+    let ids_seen = ids()?;
+    mutant::widen(Mutant::IdsOnce);
+    let seen = Seen {
+        ids: ids_seen,
+        state: early.map_or_else(state, Ok)?,
+    };
+    let once = mutant::is(Mutant::IdsOnce) || early.is_some();
+    let stood_still = once || ids()? == seen.ids;
     Ok(if stood_still { seen } else { Seen::NOTHING })
 }
 
