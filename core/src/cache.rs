@@ -140,6 +140,10 @@ type Cell = [AtomicU64; WORDS];
 /// had zeroed from the system, which gives it page by page as it is used.
 type Set = [AtomicU64; TAG_WORDS + WAYS * WORDS];
 
+/// For the model check, whose words are larger than words.
+#[cfg(keyfob_loom)]
+pub(crate) const SET_BYTES: usize = size_of::<Set>();
+
 #[inline]
 fn cells(set: &Set) -> &[Cell] {
     set.get(TAG_WORDS..).unwrap_or_default().as_chunks().0

@@ -69,6 +69,8 @@ mod header;
 mod id;
 mod import;
 mod integrity;
+#[cfg(all(test, keyfob_loom))]
+mod interleavings;
 mod key;
 mod key_info;
 mod lifecycle;

@@ -21,9 +21,11 @@ const LAYERS: &[(&str, &[&str])] = &[
             "error",
             "id",
             "limits",
+            "mutant",
             "progress",
             "scope",
             "secret",
+            "sync",
             "tag",
             "time",
             "token",
@@ -68,6 +70,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "verify",
         ],
     ),
+    ("proof", &["coherence", "interleavings"]),
     ("lib", &["lib"]),
 ];
 
