@@ -536,7 +536,7 @@ fn change_another(
 /// Which record has the old token of the key that is rotated, and which the new one.
 fn turn(others: usize, step: usize) -> [usize; 2] {
     let [one, two] = ROTATED.map(|at| others + at);
-    if step / 10 % 2 == 0 {
+    if (step / 10).is_multiple_of(2) {
         [one, two]
     } else {
         [two, one]
@@ -651,7 +651,7 @@ fn set_up(plan: &Plan, folder: &Path) {
                 board.put(base + first + at, created.key.id, token);
             }
         }
-        let mut project = NewProject::new(&format!("p{writer}"));
+        let mut project = NewProject::new(format!("p{writer}"));
         project.scopes = scopes(&["a:*"]);
         store.create_project(&project).unwrap();
         let mut in_project = new_key();
