@@ -135,10 +135,10 @@ fn every_kind_of_commit_gives_a_greater_id_in_the_slot_that_is_served() {
         store.update_project("p", &update).unwrap();
     });
     step("one disabled", &|store| {
-        drop(store.disable(first.key.id).unwrap())
+        drop(store.disable(first.key.id).unwrap());
     });
     step("one enabled", &|store| {
-        drop(store.enable(first.key.id).unwrap())
+        drop(store.enable(first.key.id).unwrap());
     });
     step("uses written", &|store| {
         store.verify(token.expose(), &Requirement::new()).unwrap();
