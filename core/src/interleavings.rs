@@ -311,11 +311,13 @@ const SCENARIOS: [Scenario; 7] = [
         name: "two readers, a revocation of a cached key and a commit",
         before: Before::Cached,
         commits: 3,
+        preemptions: 0,
         ..SHARED
     },
     Scenario {
         name: "two readers, a revocation and a commit",
         commits: 3,
+        preemptions: 0,
         ..SHARED
     },
 ];
@@ -394,7 +396,7 @@ fn no_verification_that_starts_after_a_revocation_returned_is_good() {
     }
 }
 
-/// Nothing was found that shows these: who reads a new position and an old cell has passed the
+/// Nothing was found that shows these, in minutes: who reads a new position and an old cell has passed the
 /// fences of both, and looks at the cell's lock again after them. They are a second lock on a door,
 /// and stay for what is added behind it.
 const UNSHOWN: [Mutant; 2] = [Mutant::HoldSkipped, Mutant::PositionUnlocked];
