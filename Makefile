@@ -16,7 +16,10 @@ bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/
 	@cargo bench --locked --package keyfob-bench
 	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
 
-campaign: ## The tests that scale, for an hour: kills, random changes, every byte flipped
+campaign: ## The tests that scale, for hours: kills, random changes, every byte, every answer
+	@KEYFOB_COHERENCE_SINGLE=100000 KEYFOB_COHERENCE_BATCHED=1000000 KEYFOB_COHERENCE_KILLS=1000 cargo test \
+		--locked --release --package keyfob --lib coherence:: -- --nocapture --test-threads=1
+	@KEYFOB_MORE_PREEMPTIONS=1 scripts/model
 	@KEYFOB_KILLS=5000 KEYFOB_MODEL_CASES=100000 KEYFOB_EVERY_BYTE=1 cargo test --locked --release \
 		--package keyfob --test crash --test model --test format
 

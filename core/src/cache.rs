@@ -20,14 +20,8 @@ use crate::class::Owner;
 use crate::digest::{Digest, Presented};
 use crate::header::{Seen, prefer_large_pages};
 use crate::id::{IdText, KeyId, ProjectId};
-
-/// The primitives, so that a model check can put its own in their place.
-mod sync {
-    pub(super) use std::sync::atomic::{AtomicU64, Ordering, fence};
-    pub(super) use std::sync::{Mutex, MutexGuard, PoisonError};
-}
-
-use sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, fence};
+use crate::mutant::{self, Mutant};
+use crate::sync::{AtomicU64, Mutex, MutexGuard, Ordering, PoisonError, fence, zeroed};
 
 /// Cells of a set; their tags are two words.
 const WAYS: usize = 16;
@@ -42,7 +36,7 @@ const LARGE_CACHE: usize = 32 * 1024 * 1024;
 const PROVEN_SECONDS: u32 = 600;
 /// Counters of changes of projects. The first is that of keys without one, and never moves; two
 /// projects that share a counter only cause reads of the file.
-const PROJECTS: usize = 4 * 1024;
+const PROJECTS: usize = if cfg!(keyfob_loom) { 2 } else { 4 * 1024 };
 
 /// What a cell holds.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +152,10 @@ type Tags = [AtomicU64; TAG_WORDS];
 /// A key in the cache takes so many bytes: its cell and its tag.
 const BYTES_PER_KEY: usize = size_of::<Cell>() + 1;
 
+/// For the model check, whose words are larger than words.
+#[cfg(keyfob_loom)]
+pub(crate) const SET_BYTES: usize = BYTES_PER_KEY * WAYS;
+
 /// A set of the table: which one, its tags and its cells.
 #[derive(Clone, Copy)]
 struct Set<'a> {
@@ -216,8 +214,8 @@ pub(crate) struct Through {
 pub(crate) struct Cache {
     position: Position,
     tags: Box<[Tags]>,
-    cells: Box<[[Cell; WAYS]]>,
-    projects: Box<[AtomicU64]>,
+    cells: Box<[Cell]>,
+    projects: Box<[[AtomicU64; 1]]>,
     /// Whether any cell was marked since the marks were collected.
     marked: AtomicU64,
     through: Mutex<Option<Through>>,
@@ -265,7 +263,7 @@ impl Cache {
     pub(crate) fn new(bytes: usize) -> Self {
         let sets = bytes / (BYTES_PER_KEY * WAYS);
         // Zeroed by the system, which gives the memory page by page as it is used.
-        let cells = bytemuck::zeroed_slice_box(sets);
+        let cells = zeroed(sets * WAYS);
         if bytes >= LARGE_CACHE {
             prefer_large_pages(&cells);
         }
@@ -277,9 +275,9 @@ impl Cache {
                 mark: AtomicU64::new(0),
                 imported: AtomicU64::new(1),
             },
-            tags: bytemuck::zeroed_slice_box(sets),
+            tags: zeroed(sets),
             cells,
-            projects: bytemuck::zeroed_slice_box(PROJECTS),
+            projects: zeroed(PROJECTS),
             marked: AtomicU64::new(0),
             through: Mutex::new(None),
         }
@@ -289,12 +287,12 @@ impl Cache {
     fn set(&self, at: usize) -> Option<Set<'_>> {
         Some(Set {
             tags: self.tags.get(at)?,
-            cells: self.cells.get(at)?,
+            cells: self.cells.as_chunks().0.get(at)?,
         })
     }
 
     fn places(&self) -> impl Iterator<Item = Place<'_>> {
-        let all = self.tags.iter().zip(&self.cells);
+        let all = self.tags.iter().zip(self.cells.as_chunks().0);
         all.flat_map(|(tags, cells)| Set { tags, cells }.places())
     }
 
@@ -306,6 +304,7 @@ impl Cache {
         let is_there = position.ids[0].load(Ordering::Relaxed) == seen.ids[0]
             && position.ids[1].load(Ordering::Relaxed) == seen.ids[1]
             && position.state.load(Ordering::Relaxed) == u64::from(seen.state);
+        let is_there = is_there || mutant::is(Mutant::HeaderSkipped);
         (is_there && version & 1 == 0).then_some(version)
     }
 
@@ -409,7 +408,7 @@ impl Cache {
 
 /// The number of the counter of a project's changes.
 fn project_counter(project: Option<ProjectId>) -> u16 {
-    const MOST: u16 = 4 * 1024 - 1;
+    const MOST: u16 = if cfg!(keyfob_loom) { 1 } else { 4 * 1024 - 1 };
     const _: () = assert!(MOST as usize + 1 == PROJECTS && MOST >> (16 - flag::PROJECT_SHIFT) == 0);
     project.map_or(0, |project| {
         let [.., a, b] = *project.as_bytes();
@@ -454,7 +453,7 @@ impl Changing<'_> {
         let made_room = place.collect();
         place.set_tag(0);
         let counter = project_counter(entry.project);
-        let change = self.cache.projects.get(usize::from(counter))?;
+        let [change] = self.cache.projects.get(usize::from(counter))?;
         let words = entry.words(id.0, counter, low(change.load(Ordering::Relaxed)));
         write_cell(place.cell, words, at, uses);
         place.set_tag(tag);
@@ -472,7 +471,7 @@ impl Changing<'_> {
     /// Makes void every cell of a project.
     pub(crate) fn drop_project(&mut self, project: ProjectId) {
         let counter = usize::from(project_counter(Some(project)));
-        if let Some(change) = self.cache.projects.get(counter) {
+        if let Some([change]) = self.cache.projects.get(counter) {
             change.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -488,9 +487,11 @@ impl Changing<'_> {
     pub(crate) fn publish(&mut self, seen: Seen, through: Through, mark: i64, imported: bool) {
         let position = &self.cache.position;
         let version = position.version.load(Ordering::Relaxed);
-        position
-            .version
-            .store(version.wrapping_add(1), Ordering::Relaxed);
+        if !mutant::is(Mutant::PositionUnlocked) {
+            position
+                .version
+                .store(version.wrapping_add(1), Ordering::Relaxed);
+        }
         fence(Ordering::Release);
         for (word, id) in position.ids.iter().zip(seen.ids) {
             word.store(id, Ordering::Relaxed);
@@ -703,13 +704,14 @@ impl<'a> Found<'a> {
             used: load(word::MARK),
         };
         let counter = usize::from(held.flags >> flag::PROJECT_SHIFT);
-        let change = self.cache.projects.get(counter)?.load(Ordering::Relaxed);
+        let [change] = self.cache.projects.get(counter)?;
+        let change = change.load(Ordering::Relaxed);
         fence(Ordering::Acquire);
-        let stands = self.lock & 1 == 0
-            && load(word::LOCK) == self.lock
-            && low(change) == high(generation)
-            && self.cache.position.version.load(Ordering::Relaxed) == self.version;
-        stands.then_some(held)
+        let is_whole = self.lock & 1 == 0 && load(word::LOCK) == self.lock
+            || mutant::is(Mutant::SecondLookSkipped);
+        let stands = self.cache.position.version.load(Ordering::Relaxed) == self.version
+            || mutant::is(Mutant::HoldSkipped);
+        (is_whole && stands && low(change) == high(generation)).then_some(held)
     }
 }
 

@@ -10,9 +10,10 @@
 //! The engine writes its header, the first bytes of the file, three times in a commit, and
 //! `begin_read` serves the commit that the header names. So whoever sees the same header as before
 //! a read began knows that nothing was committed since, in whatever process. Both transaction ids
-//! are loaded first and the state byte last, each with an acquire load: in any other order a
-//! header read across two commits can equal that of a commit that was not seen.
-//! `docs/ARCHITECTURE.md` has the steps.
+//! are loaded, then the state byte, then both ids again: the ids never go back, so that where they
+//! are the same twice the three stood there together, and no header stands there twice. In any
+//! order that loads each word once, a header read across two commits can equal that of a commit
+//! that was not seen. `docs/ARCHITECTURE.md` has the steps.
 //!
 //! # Forks
 //!
@@ -38,10 +39,26 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::DupFlags;
 use rustix::mm::{MapFlags, ProtFlags};
 
+use crate::mutant::{self, Mutant};
+
 /// Where the engine's header holds the state byte and the ids of the two transactions.
 /// `core/tests/header.rs` fails where a version of the engine moves them.
 pub(crate) const STATE_OFFSET: usize = 9;
 pub(crate) const ID_OFFSETS: [usize; 2] = [168, 296];
+
+/// What a file of the engine begins with.
+pub(crate) const MAGIC: [u8; 9] = *b"redb\x1a\x0a\xa9\x0d\x0a";
+
+/// The version of the format in which the words stand there, and where each of the two transactions
+/// says that it is of that version.
+const VERSION: u8 = 3;
+const VERSION_OFFSETS: [usize; 2] = [64, 192];
+
+/// Whether a header is of the one format whose words are known here.
+pub(crate) fn is_known(header: &[u8]) -> bool {
+    let is_version = |offset: usize| header.get(offset) == Some(&VERSION);
+    header.starts_with(&MAGIC) && VERSION_OFFSETS.into_iter().all(is_version)
+}
 
 /// What is mapped: the header's page.
 const PAGE: usize = 4096;
@@ -61,6 +78,8 @@ pub(crate) enum Signal {
     Mapped(Mapping),
     /// The header, read anew each time.
     Read(File),
+    /// Not at all: the header is none whose words are known, and nothing is ever up to date.
+    Unknown,
     /// Commits of this process, which has the file for itself; raised after each.
     Counted(AtomicU64),
 }
@@ -74,6 +93,20 @@ impl Seen {
 }
 
 impl Signal {
+    /// Looks at the header of a file through a descriptor of its own, mapped where it may be.
+    pub(crate) fn of(own: File, map: bool) -> io::Result<Self> {
+        let mut header = [0; VERSION_OFFSETS[1] + 1];
+        own.read_exact_at(&mut header, 0)?;
+        if !is_known(&header) {
+            return Ok(Signal::Unknown);
+        }
+        if map {
+            Mapping::new(&own).map(Signal::Mapped)
+        } else {
+            Ok(Signal::Read(own))
+        }
+    }
+
     pub(crate) fn counted() -> Self {
         Signal::Counted(AtomicU64::new(0))
     }
@@ -84,6 +117,7 @@ impl Signal {
         match self {
             Signal::Mapped(mapping) => mapping.observe(),
             Signal::Read(file) => read_header(file).unwrap_or(Seen::NOTHING),
+            Signal::Unknown => Seen::NOTHING,
             Signal::Counted(commits) => Seen {
                 ids: [commits.load(Ordering::Acquire), 0],
                 state: 0,
@@ -100,20 +134,49 @@ impl Signal {
     }
 }
 
-/// Two reads, the ids before the state byte, for the same reason as the loads.
+/// Looks at the words in the one order that is right: the ids, the state byte, the ids again. What
+/// changed meanwhile is nothing that was seen.
+#[inline]
+pub(crate) fn look<E>(
+    ids: impl Fn() -> Result<[u64; 2], E>,
+    state: impl Fn() -> Result<u8, E>,
+) -> Result<Seen, E> {
+    let early = if mutant::is(Mutant::StateFirst) {
+        Some(state()?)
+    } else {
+        None
+    };
+    mutant::widen(Mutant::StateFirst);
+    let ids_seen = ids()?;
+    mutant::widen(Mutant::IdsOnce);
+    let seen = Seen {
+        ids: ids_seen,
+        state: early.map_or_else(state, Ok)?,
+    };
+    let once = mutant::is(Mutant::IdsOnce) || early.is_some();
+    let stood_still = once || ids()? == seen.ids;
+    Ok(if stood_still { seen } else { Seen::NOTHING })
+}
+
+/// Three reads: the ids lie close enough together for one.
 fn read_header(file: &File) -> io::Result<Seen> {
-    let mut ids = [0; 2];
-    for (id, offset) in ids.iter_mut().zip(ID_OFFSETS) {
-        let mut bytes = [0; 8];
-        file.read_exact_at(&mut bytes, offset as u64)?;
-        *id = u64::from_ne_bytes(bytes);
-    }
-    let mut state = [0];
-    file.read_exact_at(&mut state, STATE_OFFSET as u64)?;
-    Ok(Seen {
-        ids,
-        state: state[0],
-    })
+    const FIRST: usize = ID_OFFSETS[0];
+    const SECOND: usize = ID_OFFSETS[1] - FIRST;
+    let ids = || {
+        let mut bytes = [0; SECOND + 8];
+        file.read_exact_at(&mut bytes, FIRST as u64)?;
+        let word = |at: usize| {
+            let word = bytes.get(at..).and_then(|rest| rest.first_chunk());
+            word.map_or(u64::MAX, |word| u64::from_ne_bytes(*word))
+        };
+        Ok([word(0), word(SECOND)])
+    };
+    let state = || {
+        let mut state = [0];
+        file.read_exact_at(&mut state, STATE_OFFSET as u64)?;
+        Ok(state[0])
+    };
+    look(ids, state)
 }
 
 /// The first page of the file, mapped for reading.
@@ -163,13 +226,11 @@ impl Mapping {
 
     #[inline]
     fn observe(&self) -> Seen {
-        let ids = ID_OFFSETS.map(|offset| self.word(offset));
+        let ids = || Ok::<_, Infallible>(ID_OFFSETS.map(|offset| self.word(offset)));
         // SAFETY: the offset lies within the page; as above.
         let state = unsafe { AtomicU8::from_ptr(self.page.as_ptr().add(STATE_OFFSET)) };
-        Seen {
-            ids,
-            state: state.load(Ordering::Acquire),
-        }
+        let Ok(seen) = look(ids, || Ok(state.load(Ordering::Acquire)));
+        seen
     }
 }
 
@@ -195,7 +256,8 @@ pub(crate) fn prefer_large_pages<T>(table: &[T]) {
     if len > 0 {
         let start = range.start.cast::<u8>().wrapping_add(skipped).cast_mut();
         // SAFETY: the range lies within the table, and the advice changes nothing that it holds.
-        let _ = unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
+        let _ =
+            unsafe { rustix::mm::madvise(start.cast(), len, rustix::mm::Advice::LinuxHugepage) };
     }
 }
 
@@ -697,6 +759,105 @@ mod tests {
         let was = signals[0].observe();
         file.write_all_at(&[1], 60).unwrap();
         assert_eq!(signals[0].observe(), was);
+    }
+
+    /// What stands in the header after each of the engine's writes, and which commit `begin_read`
+    /// serves then. A commit writes its id into the slot that is not in use, then makes that the
+    /// one in use with the unflushed bit, then takes the bit away.
+    fn writes(commits: u64) -> Vec<(Seen, u64)> {
+        const UNFLUSHED: u8 = 8;
+        let mut seen = Seen {
+            ids: [1, 0],
+            state: 0,
+        };
+        let mut all = vec![(seen, 1)];
+        for commit in 2..=commits {
+            let slot = u8::from(commit % 2 == 0);
+            seen.ids[usize::from(slot)] = commit;
+            all.push((seen, commit - 1));
+            seen.state = slot | UNFLUSHED;
+            all.push((seen, commit - 1));
+            seen.state = slot;
+            all.push((seen, commit));
+        }
+        all
+    }
+
+    /// Everything that a look can come to that begins after a given write, with the write that was
+    /// the last when it ended: any number of writes may fall between two loads of a word.
+    fn looks(writes: &[(Seen, u64)], begin: usize) -> Vec<(Seen, usize)> {
+        let last = writes.len() - 1;
+        let mut schedule = [begin; 5];
+        let mut all = Vec::new();
+        loop {
+            let (load, end) = (std::cell::Cell::new(0), schedule[4]);
+            let next = || {
+                let at = schedule[load.get()];
+                load.set(load.get() + 1);
+                writes[at].0
+            };
+            let ids = || Ok::<_, Infallible>([next().ids[0], next().ids[1]]);
+            let Ok(seen) = look(ids, || Ok(next().state));
+            all.push((seen, end));
+            // The next of the schedules whose loads come one after the other.
+            let Some(at) = schedule.iter().rposition(|write| *write < last) else {
+                return all;
+            };
+            let write = schedule[at] + 1;
+            schedule[at..].fill(write);
+        }
+    }
+
+    /// The story: the words were loaded once each, the state byte last. A position was taken after
+    /// the first write of a commit and served the one before; that commit ended, a look loaded the
+    /// ids, the next commit began and ended, and the state byte was that of the position again.
+    #[test]
+    fn no_look_after_a_commit_equals_one_whose_snapshot_may_be_of_before() {
+        let writes = writes(6);
+        let positions: Vec<(Seen, u64)> = looks(&writes, 0)
+            .into_iter()
+            .filter(|(seen, _)| *seen != Seen::NOTHING)
+            .map(|(seen, end)| (seen, writes[end].1))
+            .collect();
+        let mut equal = 0u64;
+        for (begin, (_, commit)) in writes.iter().enumerate() {
+            for (seen, _) in looks(&writes, begin) {
+                for (position, served) in &positions {
+                    if seen == *position {
+                        equal += 1;
+                        assert!(served >= commit, "{seen:?} after {commit}, as of {served}");
+                    }
+                }
+            }
+        }
+        assert!(equal > 1_000, "hardly any two were equal: {equal}");
+    }
+
+    #[test]
+    fn a_header_of_another_format_is_not_relied_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let mut page = vec![0; PAGE];
+        page[..MAGIC.len()].copy_from_slice(&MAGIC);
+        for offset in VERSION_OFFSETS {
+            page[offset] = VERSION;
+        }
+        let signal = |page: &[u8], map| {
+            std::fs::write(&path, page).unwrap();
+            Signal::of(File::open(&path).unwrap(), map).unwrap()
+        };
+        assert!(matches!(signal(&page, true), Signal::Mapped(_)));
+        assert!(matches!(signal(&page, false), Signal::Read(_)));
+        let known = [0, 8, VERSION_OFFSETS[0], VERSION_OFFSETS[1]];
+        for at in known {
+            let mut other = page.clone();
+            other[at] ^= 1;
+            for map in [true, false] {
+                let signal = signal(&other, map);
+                assert!(matches!(signal, Signal::Unknown), "byte {at}");
+                assert_eq!(signal.observe(), Seen::NOTHING);
+            }
+        }
     }
 
     #[test]

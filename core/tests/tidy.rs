@@ -11,7 +11,7 @@ use std::process::Command;
 /// A layer of core, from the bottom up, and the modules in it. A module may use its own layer and
 /// those below it; `docs/ARCHITECTURE.md` says why.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("system", &["header"]),
+    ("system", &["header", "mutant", "sync"]),
     (
         "values",
         &[
@@ -69,6 +69,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "verify",
         ],
     ),
+    ("proof", &["coherence", "interleavings"]),
     ("lib", &["lib"]),
 ];
 

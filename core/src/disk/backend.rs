@@ -21,6 +21,7 @@ use crate::disk::turn::deadline;
 use crate::error::StoreError;
 use crate::header::{Process, Watch};
 use crate::limits;
+use crate::mutant::{self, Mutant};
 
 thread_local! {
     /// Until when the call that this thread is in may wait for a lock.
@@ -362,6 +363,8 @@ impl StorageBackend for Backend {
     }
 
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
+        // Before each of the header's writes.
+        mutant::widen(Mutant::SlowCommits);
         self.poll(self.0.deadlines.write, |open| {
             open.engine.try_lock_range(start, end)
         })

@@ -12,10 +12,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 
 use crate::error::StoreError;
-use crate::header::Process;
+use crate::header::{MAGIC, Process};
 
-/// How redb begins a file.
-const MAGIC: [u8; 9] = [b'r', b'e', b'd', b'b', 0x1A, 0x0A, 0xA9, 0x0D, 0x0A];
 /// Flags after the magic; this one says that the last writer did not close.
 const FLAGS_OFFSET: usize = 9;
 const RECOVERY_REQUIRED: u8 = 2;

@@ -26,7 +26,7 @@ use crate::disk::failure::{Guarded, database_error, guarded, transaction_error};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
-use crate::header::{Forks, Mapping, Process, Seen, Signal};
+use crate::header::{Forks, Process, Seen, Signal};
 
 pub(crate) use crate::disk::failure::{AsStoreError, storage_error, table_error};
 
@@ -819,11 +819,8 @@ fn signal(path: &Path, id: FileId, options: &DiskOptions) -> Result<Signal, Stor
     if FileId::of(&own)? != id {
         return Err(StoreError::Replaced(path.into()));
     }
-    if options.map_header && file::maps_coherently(&own) {
-        Mapping::new(&own).map(Signal::Mapped).map_err(io)
-    } else {
-        Ok(Signal::Read(own))
-    }
+    let map = options.map_header && file::maps_coherently(&own);
+    Signal::of(own, map).map_err(io)
 }
 
 /// Opens a file that is to be locked so that no child of a fork has it unwatched: it would keep the
