@@ -556,6 +556,11 @@ pub struct Refusal {
 /// parent's goes on in the parent, and the first use of the handle in the child opens the file
 /// again there, with a cache, counters and last-used times of its own; a store that is open for
 /// one process alone answers FORKED instead.
+///
+/// Where another file takes the place of the store's, or none, every call answers REPLACED from the
+/// moment that it is noticed until the store is opened again: each change notices at once, and so
+/// does a verification that reads the file; one that is answered from memory may not for up to a
+/// second.
 #[derive(Clone)]
 pub struct Store {
     opening: Arc<Opening>,
