@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::disk::WriteFailure;
 use crate::disk::backend::LAST_PAUSE;
+use crate::disk::change::{Asks, Unmade, WriteFailure};
 use crate::disk::read::{self, Reader};
 use crate::disk::write::{self, Stamp, Writer};
 use crate::error::{Error, StoreError};
@@ -35,20 +35,41 @@ pub(crate) fn bulk_bytes(keys: usize) -> u64 {
 impl Store {
     /// Runs a change: `f` reads the current records inside the transaction and applies the next
     /// ones. A refusal leaves nothing behind.
+    ///
+    /// Callers that come at the same time share a transaction. Where one of them spoils it the
+    /// others are run again, so that `f` may be called twice: what it draws is drawn anew, and what
+    /// it answered before is dropped.
     pub(crate) fn change<T>(
+        &self,
+        room: Room,
+        mut f: impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        self.inner.check_open()?;
+        self.inner
+            .commit(self.stamp(), room, false, |writer, now| f(writer, now))
+    }
+
+    /// The same for what takes long, such as a batch: it shares its transaction with nobody, and
+    /// `f` is called once.
+    pub(crate) fn change_alone<T>(
         &self,
         room: Room,
         f: impl FnOnce(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
         self.inner.check_open()?;
-        let stamp = Stamp {
+        let mut once = Some(f);
+        self.inner
+            .commit(self.stamp(), room, true, |writer, now| match once.take() {
+                Some(f) => f(writer, now),
+                None => Err(StoreError::Internal("a change was run twice".into()).into()),
+            })
+    }
+
+    fn stamp(&self) -> Stamp<'_> {
+        Stamp {
             actor: &self.actor,
             at_ms: self.inner.clock.now_ms(),
-        };
-        self.inner.commit(stamp, room, |writer| {
-            let now = self.inner.now(writer.state());
-            f(writer, now)
-        })
+        }
     }
 
     /// Writes the last-used times and use counts that are kept in memory when it begins, in
@@ -68,17 +89,22 @@ impl Inner {
         &self,
         stamp: Stamp<'_>,
         room: Room,
-        f: impl FnOnce(&mut Writer<'_>) -> Result<T, Error>,
+        alone: bool,
+        mut f: impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut written = None;
         let adds = match room {
             Room::FromReserve => None,
             Room::Bytes(bytes) => Some(bytes),
         };
-        let result = self.disk.write(adds, |transaction| {
+        let result = self.disk.write(Asks { adds, alone }, |transaction| {
             let ring = self.keys(|ring| write::is_changing(transaction, ring))?;
             let mut writer = Writer::open(transaction, ring, stamp)?;
-            let value = f(&mut writer)?;
+            let now = self.now(writer.state());
+            let value = f(&mut writer, now).map_err(|error| Unmade {
+                spoilt: writer.changed() || !leaves_nothing(&error),
+                error,
+            })?;
             if writer.changed()
                 && let Some(mark) = self.mark_candidate()
             {
@@ -134,7 +160,7 @@ impl Inner {
                 actor: "keyfob",
                 at_ms: self.clock.now_ms(),
             };
-            let written = self.commit(stamp, Room::Bytes(ONE_CHANGE), |writer| {
+            let written = self.commit(stamp, Room::Bytes(ONE_CHANGE), true, |writer, _| {
                 if let Some(mark) = self.mark_candidate() {
                     writer.advance_mark(mark);
                 }
@@ -150,6 +176,15 @@ impl Inner {
             self.marks.written(batch);
         }
         Ok(())
+    }
+}
+
+/// Whether what failed so, before it wrote anything, leaves the transaction to others: a refusal, or
+/// a row that is not believed. What the engine or the disk said concerns everybody.
+fn leaves_nothing(error: &Error) -> bool {
+    match error {
+        Error::Store(error) => matches!(error, StoreError::Corrupted(_)),
+        _ => true,
     }
 }
 

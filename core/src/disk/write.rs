@@ -57,6 +57,7 @@ pub(crate) struct Writer<'t> {
     requests_by_time: Table<'t, &'static [u8; 40], ()>,
     usage: Table<'t, &'static [u8; 20], &'static [u8; 16]>,
     state: State,
+    /// Set before the first row is written, so that who fails after it is known to have written.
     changed: bool,
 }
 
@@ -275,12 +276,12 @@ impl<'t> Writer<'t> {
             kind,
         };
         let (row, hash) = encode_event(&self.ring, &self.state.head, sequence, &event)?;
+        self.changed = true;
         self.events
             .insert(sequence, row.as_slice())
             .map_err(storage_error)?;
         self.state.sequence = sequence;
         self.state.head = hash;
-        self.changed = true;
         Ok(sequence)
     }
 
@@ -306,6 +307,7 @@ impl<'t> Writer<'t> {
         after: Option<&KeyRecord>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
+        self.changed = true;
         let tags = replace_row(&mut self.keys, Sealed::Keys, &self.ring, key, after)?;
         if tags.old.is_some() != before.is_some() {
             return Err(StoreError::Corrupted(format!(
@@ -388,7 +390,6 @@ impl<'t> Writer<'t> {
             self.state.sum.add(new);
             *count(&mut self.state) += 1;
         }
-        self.changed = true;
     }
 
     /// Changes a project: `after` is its next record, or none where it is pruned.
@@ -455,6 +456,7 @@ impl<'t> Writer<'t> {
             digest: secret.digest.clone(),
         };
         let (bytes, tag) = Sealed::Digests.seal(&self.ring, &index, &row)?;
+        self.changed = true;
         self.digests
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
@@ -482,6 +484,7 @@ impl<'t> Writer<'t> {
         tombstone: Option<Tombstone>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
+        self.changed = true;
         let rows = &mut self.tombstones;
         let tags = replace_row(
             rows,
@@ -506,6 +509,7 @@ impl<'t> Writer<'t> {
             row.at.unix().saturating_sub(limits::REQUEST_ID_SECONDS),
         ));
         let mut old: Vec<[u8; 40]> = Vec::new();
+        self.changed = true;
         for entry in self
             .requests_by_time
             .iter()
@@ -568,6 +572,7 @@ impl<'t> Writer<'t> {
         }
         let key = usage_key(id.as_bytes(), generation);
         let before = self.usage(id, generation)?;
+        self.changed = true;
         self.usage
             .insert(&key, &before.merged(usage).to_bytes())
             .map_err(storage_error)?;
@@ -575,6 +580,7 @@ impl<'t> Writer<'t> {
     }
 
     fn take_usage(&mut self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
+        self.changed = true;
         let row = self
             .usage
             .remove(&usage_key(id.as_bytes(), generation))
@@ -598,6 +604,7 @@ impl<'t> Writer<'t> {
         most: usize,
     ) -> Result<(u64, Option<(u64, [u8; 32])>), StoreError> {
         let (mut count, mut last) = (0, None);
+        self.changed = true;
         for _ in 0..most {
             let first = match self.events.first().map_err(storage_error)? {
                 Some((sequence, row)) if sequence.value() <= through => {
@@ -627,6 +634,7 @@ impl<'t> Writer<'t> {
         let Some(record) = self.project(id)? else {
             return Ok(());
         };
+        self.changed = true;
         let projects = &mut self.projects;
         let tags = replace_row(projects, Sealed::Projects, &self.ring, key, Some(&record))?;
         self.account(&tags, |state| &mut state.projects);
@@ -640,6 +648,7 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn reseal_digest(&mut self, key: &[u8; 32]) -> Result<(), StoreError> {
+        self.changed = true;
         let found = {
             let Some(row) = self.digests.remove(key).map_err(storage_error)? else {
                 return Ok(());
@@ -665,6 +674,7 @@ impl<'t> Writer<'t> {
     pub(crate) fn reseal_request(&mut self, request: &[u8; 32]) -> Result<(), StoreError> {
         if let Some(row) = self.request(request)? {
             let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
+            self.changed = true;
             self.requests
                 .insert(request, bytes.as_slice())
                 .map_err(storage_error)?;
