@@ -92,6 +92,22 @@ impl Inner {
         alone: bool,
         mut f: impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
+        match self.try_commit(stamp, room, alone, &mut f) {
+            // Those who shared the transaction may have needed more than is kept back for one.
+            Err(Error::Store(StoreError::NoSpace)) if room == Room::FromReserve && !alone => {
+                self.try_commit(stamp, room, true, &mut f)
+            }
+            result => result,
+        }
+    }
+
+    fn try_commit<T>(
+        &self,
+        stamp: Stamp<'_>,
+        room: Room,
+        alone: bool,
+        f: &mut impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         let mut written = None;
         let adds = match room {
             Room::FromReserve => None,

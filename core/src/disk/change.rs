@@ -117,6 +117,17 @@ fn retold(error: &StoreError) -> StoreError {
     }
 }
 
+/// Leaves a transaction in which nobody changed anything to the next, or undoes it.
+fn leave(turn: Turn<'_, Shared>, shared: Shared) {
+    if shared.alone || shared.released {
+        drop(shared);
+        drop(turn);
+    } else if let Next::Mine(turn, shared) = turn.hand_on(shared, 0, false) {
+        drop(shared);
+        drop(turn);
+    }
+}
+
 /// Why no transaction was begun.
 enum NotBegun {
     Refused(StoreError),
@@ -188,7 +199,7 @@ impl Disk {
             };
             if made.is_err() && shared.callers == 0 {
                 // Nobody's change but its own was judged by, and that was not made.
-                self.leave(turn, shared);
+                leave(turn, shared);
                 return made.map_err(|error| self.refused(live, error));
             }
             shared.callers += 1;
@@ -238,17 +249,6 @@ impl Disk {
             shared.released = shared.live.backend.release_reserve();
         }
         Ok(())
-    }
-
-    /// Leaves a transaction in which nobody changed anything to the next, or undoes it.
-    fn leave(&self, turn: Turn<'_, Shared>, shared: Shared) {
-        if shared.alone || shared.released {
-            drop(shared);
-            drop(turn);
-        } else if let Next::Mine(turn, shared) = turn.hand_on(shared, 0, false) {
-            drop(shared);
-            drop(turn);
-        }
     }
 
     /// Hands the transaction to the next, or commits it where there is none; answers what became

@@ -38,9 +38,14 @@ struct Waiting<G> {
 
 /// Where a caller waits for its turn.
 struct Place<G> {
-    /// What the one before gives: the turn, and what it carries.
-    given: Mutex<Option<Option<G>>>,
+    given: Mutex<Option<Given<G>>>,
     bell: Condvar,
+}
+
+/// What the one before gives: the turn, and with it what it left open.
+enum Given<G> {
+    Turn,
+    Open(G),
 }
 
 /// The turn to write; dropping it lets the next one begin. Only one caller at a time has it.
@@ -84,17 +89,13 @@ impl<G> Group<G> {
         alone: bool,
         was_here: bool,
     ) -> Option<(Turn<'_, G>, Option<G>)> {
-        let turn = Turn {
-            group: self,
-            held: true,
-        };
         let mut state = lock(&self.state);
         if !alone && let Some((_, open)) = state.put_down.take() {
-            return Some((turn, Some(open)));
+            return Some((self.turn(), Some(open)));
         }
         if !state.taken {
             state.taken = true;
-            return Some((turn, None));
+            return Some((self.turn(), None));
         }
         let place = Arc::new(Place {
             given: Mutex::new(None),
@@ -110,14 +111,21 @@ impl<G> Group<G> {
             state.queue.push_back(waiting);
         }
         drop(state);
-        let mut turn = turn;
-        turn.held = false;
-        let given = self.wait(&place, until)?;
-        turn.held = true;
-        Some((turn, given))
+        let open = match self.wait(&place, until)? {
+            Given::Turn => None,
+            Given::Open(open) => Some(open),
+        };
+        Some((self.turn(), open))
     }
 
-    fn wait(&self, place: &Arc<Place<G>>, until: Instant) -> Option<Option<G>> {
+    fn turn(&self) -> Turn<'_, G> {
+        Turn {
+            group: self,
+            held: true,
+        }
+    }
+
+    fn wait(&self, place: &Arc<Place<G>>, until: Instant) -> Option<Given<G>> {
         let mut given = lock(&place.given);
         loop {
             if let Some(given) = given.take() {
@@ -152,11 +160,7 @@ impl<G> Group<G> {
             _ => return None,
         }
         let (_, open) = state.put_down.take()?;
-        let turn = Turn {
-            group: self,
-            held: true,
-        };
-        Some((turn, open))
+        Some((self.turn(), open))
     }
 }
 
@@ -168,7 +172,7 @@ impl<'a, G> Turn<'a, G> {
         let mut state = lock(&group.state);
         if shared_by < MOST && state.queue.front().is_some_and(|next| !next.alone) {
             self.held = false;
-            state.give(Some(open));
+            state.give(Given::Open(open));
             return Next::HandedOn;
         }
         if company && shared_by < state.last.min(MOST) && state.queue.is_empty() {
@@ -185,10 +189,10 @@ impl<'a, G> Turn<'a, G> {
 }
 
 impl<G> State<G> {
-    /// Gives the turn to the first who waits, and what it carries.
-    fn give(&mut self, carried: Option<G>) {
+    /// Gives it to the first who waits.
+    fn give(&mut self, given: Given<G>) {
         if let Some(next) = self.queue.pop_front() {
-            *lock(&next.place.given) = Some(carried);
+            *lock(&next.place.given) = Some(given);
             next.place.bell.notify_one();
         } else {
             self.taken = false;
@@ -199,7 +203,7 @@ impl<G> State<G> {
 impl<G> Drop for Turn<'_, G> {
     fn drop(&mut self) {
         if self.held {
-            lock(&self.group.state).give(None);
+            lock(&self.group.state).give(Given::Turn);
         }
     }
 }
