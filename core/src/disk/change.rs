@@ -217,6 +217,12 @@ impl Disk {
         }
     }
 
+    /// How many callers wait for their turn.
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.group.waiting()
+    }
+
     fn begin(&self, until: Instant, alone: bool) -> Result<Shared, NotBegun> {
         if !self.id.stands_at(&self.path) {
             return Err(NotBegun::Refused(StoreError::Replaced(self.path.clone())));

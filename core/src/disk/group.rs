@@ -118,6 +118,11 @@ impl<G> Group<G> {
         Some((self.turn(), open))
     }
 
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        lock(&self.state).queue.len()
+    }
+
     fn turn(&self) -> Turn<'_, G> {
         Turn {
             group: self,
@@ -388,7 +393,7 @@ mod tests {
                 let (_turn, open) = group.enter(far(), false, false).unwrap();
                 assert!(open.is_none());
             });
-            while lock(&group.state).queue.is_empty() {
+            while group.waiting() == 0 {
                 std::thread::yield_now();
             }
             let Next::Mine(turn, 7) = turn.hand_on(7, MOST, true) else {
@@ -409,7 +414,7 @@ mod tests {
         );
         std::thread::scope(|scope| {
             scope.spawn(|| group.enter(far(), false, false).unwrap().1.is_none());
-            while lock(&group.state).queue.is_empty() {
+            while group.waiting() == 0 {
                 std::thread::yield_now();
             }
             drop(turn);
@@ -440,7 +445,7 @@ mod tests {
                     let _turn = group.enter(far(), true, was_here).unwrap();
                     lock(order).push(was_here);
                 });
-                while lock(&group.state).queue.len() < length {
+                while group.waiting() < length {
                     std::thread::yield_now();
                 }
             }
