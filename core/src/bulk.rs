@@ -103,7 +103,7 @@ impl Store {
         let mut outcome = BulkOutcome::default();
         let result = self.each_batch(selection, &mut outcome, |ids, outcome| {
             let room = room(ids.len());
-            let (changed, unchanged) = self.change(room, |writer, now| {
+            let (changed, unchanged) = self.change_alone(room, |writer, now| {
                 let (mut changed, mut unchanged) = (0, 0);
                 for id in ids {
                     let Some(before) = writer.key(*id)? else {

@@ -4,8 +4,8 @@
 
 use std::time::Duration;
 
-use crate::disk::WriteFailure;
 use crate::disk::backend::LAST_PAUSE;
+use crate::disk::change::{Asks, Unmade, WriteFailure};
 use crate::disk::read::{self, Reader};
 use crate::disk::write::{self, Stamp, Writer};
 use crate::error::{Error, StoreError};
@@ -35,20 +35,41 @@ pub(crate) fn bulk_bytes(keys: usize) -> u64 {
 impl Store {
     /// Runs a change: `f` reads the current records inside the transaction and applies the next
     /// ones. A refusal leaves nothing behind.
+    ///
+    /// Callers that come at the same time share a transaction. Where one of them spoils it the
+    /// others are run again, so that `f` may be called twice: what it draws is drawn anew, and what
+    /// it answered before is dropped.
     pub(crate) fn change<T>(
+        &self,
+        room: Room,
+        mut f: impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        let inner = self.inner()?;
+        inner.commit(self.stamp(inner), room, false, |writer, now| f(writer, now))
+    }
+
+    /// The same for what takes long, such as a batch: it shares its transaction with nobody, and
+    /// `f` is called once.
+    pub(crate) fn change_alone<T>(
         &self,
         room: Room,
         f: impl FnOnce(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let inner = self.inner()?;
-        let stamp = Stamp {
+        let mut once = Some(f);
+        inner.commit(self.stamp(inner), room, true, |writer, now| {
+            match once.take() {
+                Some(f) => f(writer, now),
+                None => Err(StoreError::Internal("a change was run twice".into()).into()),
+            }
+        })
+    }
+
+    fn stamp(&self, inner: &Inner) -> Stamp<'_> {
+        Stamp {
             actor: &self.actor,
             at_ms: inner.clock.now_ms(),
-        };
-        inner.commit(stamp, room, |writer| {
-            let now = inner.now(writer.state());
-            f(writer, now)
-        })
+        }
     }
 
     /// Writes the last-used times and use counts that are kept in memory when it begins, in
@@ -67,17 +88,38 @@ impl Inner {
         &self,
         stamp: Stamp<'_>,
         room: Room,
-        f: impl FnOnce(&mut Writer<'_>) -> Result<T, Error>,
+        alone: bool,
+        mut f: impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.try_commit(stamp, room, alone, &mut f) {
+            // Those who shared the transaction may have needed more than is kept back for one.
+            Err(Error::Store(StoreError::NoSpace)) if room == Room::FromReserve && !alone => {
+                self.try_commit(stamp, room, true, &mut f)
+            }
+            result => result,
+        }
+    }
+
+    fn try_commit<T>(
+        &self,
+        stamp: Stamp<'_>,
+        room: Room,
+        alone: bool,
+        f: &mut impl FnMut(&mut Writer<'_>, Now) -> Result<T, Error>,
     ) -> Result<T, Error> {
         let mut written = None;
         let adds = match room {
             Room::FromReserve => None,
             Room::Bytes(bytes) => Some(bytes),
         };
-        let result = self.disk.write(adds, |transaction| {
+        let result = self.disk.write(Asks { adds, alone }, |transaction| {
             let ring = self.keys(|ring| write::is_changing(transaction, ring))?;
             let mut writer = Writer::open(transaction, ring, stamp)?;
-            let value = f(&mut writer)?;
+            let now = self.now(writer.state());
+            let value = f(&mut writer, now).map_err(|error| Unmade {
+                spoilt: writer.changed() || !leaves_nothing(&error),
+                error,
+            })?;
             if writer.changed()
                 && let Some(mark) = self.mark_candidate()
             {
@@ -133,7 +175,7 @@ impl Inner {
                 actor: "keyfob",
                 at_ms: self.clock.now_ms(),
             };
-            let written = self.commit(stamp, Room::Bytes(ONE_CHANGE), |writer| {
+            let written = self.commit(stamp, Room::Bytes(ONE_CHANGE), true, |writer, _| {
                 if let Some(mark) = self.mark_candidate() {
                     writer.advance_mark(mark);
                 }
@@ -149,6 +191,15 @@ impl Inner {
             self.marks.written(batch);
         }
         Ok(())
+    }
+}
+
+/// Whether what failed so, before it wrote anything, leaves the transaction to others: a refusal, or
+/// a row that is not believed. What the engine or the disk said concerns everybody.
+fn leaves_nothing(error: &Error) -> bool {
+    match error {
+        Error::Store(error) => matches!(error, StoreError::Corrupted(_)),
+        _ => true,
     }
 }
 
@@ -197,15 +248,17 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use std::ops::ControlFlow;
-    use std::sync::Arc;
+    use std::sync::{Arc, Mutex};
 
     use super::*;
     use crate::disk::CheckOnOpen;
     use crate::disk::faults::Faults;
-    use crate::error::{Code, Denied, VerifyError};
-    use crate::id::KeyId;
+    use crate::error::{Code, Denied, Refused, VerifyError};
+    use crate::event::EventKind;
+    use crate::id::{KeyId, ProjectId};
     use crate::key::NewKey;
     use crate::lifecycle::{Revoke, Rotate};
+    use crate::project::{NewProject, ProjectRecord};
     use crate::requirement::Requirement;
     use crate::store::StoreOptions;
 
@@ -608,5 +661,299 @@ mod tests {
         });
         store.revoke(id, &Revoke::default()).unwrap();
         assert_eq!(outcome(&store, &token), Err(Code::REVOKED));
+    }
+
+    /// Lets callers come while a first one is in the middle of its change, so that all of them
+    /// share its transaction. Answers what each was told, the first one first.
+    fn sharing<T: Send>(
+        store: &Store,
+        first: impl FnOnce() -> Result<(), Error> + Send,
+        others: usize,
+        each: impl Fn(usize) -> T + Sync,
+    ) -> (Result<(), Error>, Vec<T>) {
+        let first = Mutex::new(Some(first));
+        let (begun, wait_for_it) = std::sync::mpsc::channel();
+        let slow = || {
+            store.change(Room::FromReserve, |_, _| {
+                // Where it is run again the others have come already.
+                let Some(first) = first.lock().unwrap().take() else {
+                    return Ok(());
+                };
+                begun.send(()).unwrap();
+                let since = std::time::Instant::now();
+                while store.inner().unwrap().disk.waiting() < others && since.elapsed().as_secs() < 60 {
+                    std::thread::yield_now();
+                }
+                first()
+            })
+        };
+        std::thread::scope(|scope| {
+            let slow = scope.spawn(slow);
+            wait_for_it.recv().unwrap();
+            let each = &each;
+            let others: Vec<_> = (0..others)
+                .map(|number| scope.spawn(move || each(number)))
+                .collect();
+            let told = slow.join().unwrap();
+            (
+                told,
+                others.into_iter().map(|h| h.join().unwrap()).collect(),
+            )
+        })
+    }
+
+    #[test]
+    fn a_change_that_panics_fails_none_of_those_who_share_its_transaction() {
+        let (_bench, store) = Bench::new();
+        for round in 0..5 {
+            let told = sharing(
+                &store,
+                || Ok(()),
+                6,
+                |number| {
+                    if number != round {
+                        return create(&store).map(|(_, token)| token);
+                    }
+                    store.change(Room::FromReserve, |_, _| panic!("injected panic"))
+                },
+            );
+            told.0.unwrap();
+            for (number, told) in told.1.into_iter().enumerate() {
+                match told {
+                    Ok(token) => assert_eq!(outcome(&store, &token), Ok(())),
+                    Err(error) => {
+                        assert_eq!((error.code(), number), (Code::CORRUPTED, round), "{error}");
+                    }
+                }
+            }
+        }
+        assert_eq!(store.info().unwrap().keys, 5 * 5);
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn a_change_that_fails_after_it_has_written_is_undone_and_its_neighbours_are_made_again() {
+        let (_bench, store) = Bench::new();
+        let runs = std::sync::atomic::AtomicUsize::new(0);
+        let told = sharing(
+            &store,
+            || Ok(()),
+            6,
+            |number| {
+                store.change(Room::FromReserve, |writer, _| {
+                    runs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+                    let policy = writer.state().policy;
+                    let sequence = writer.apply_store(EventKind::PolicyChanged { policy })?;
+                    if number == 3 {
+                        return Err(Refused::NameTaken("after it has written".into()).into());
+                    }
+                    Ok(sequence)
+                })
+            },
+        );
+        told.0.unwrap();
+        let mut sequences = Vec::new();
+        for (number, told) in told.1.into_iter().enumerate() {
+            match told {
+                Ok(sequence) => sequences.push(sequence),
+                Err(error) => assert_eq!((error.code(), number), (Code::NAME_TAKEN, 3)),
+            }
+        }
+        sequences.sort_unstable();
+        assert_eq!(sequences, [2, 3, 4, 5, 6]);
+        assert!(runs.into_inner() <= 2 * 6, "nobody runs a third time");
+        assert_eq!(store.info().unwrap().sequence, 6);
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn who_is_refused_by_a_neighbours_change_that_did_not_happen_is_judged_anew() {
+        let (_bench, store) = Bench::new();
+        let project = NewProject::new("shop");
+        let told = sharing(
+            &store,
+            || Ok(()),
+            4,
+            |number| {
+                store.change(Room::FromReserve, |writer, now| {
+                    if writer.project_named("shop")?.is_some() {
+                        return Err(Refused::NameTaken("shop".into()).into());
+                    }
+                    let (record, kind) = ProjectRecord::create(&project, now.clock)?;
+                    let id = ProjectId::generate(now.clock.unix())?;
+                    writer.apply_project(id, None, Some(record), kind)?;
+                    if number < 3 {
+                        return Err(StoreError::Internal("injected".into()).into());
+                    }
+                    Ok(())
+                })
+            },
+        );
+        told.0.unwrap();
+        let codes: Vec<Code> = told
+            .1
+            .into_iter()
+            .map(|told| told.map_or_else(|error| error.code(), |()| Code::OK))
+            .collect();
+        // The one that does not fail makes it: no shop was there but those that were undone.
+        assert_eq!(codes[3], Code::OK);
+        for code in &codes[..3] {
+            assert!([Code::INTERNAL, Code::NAME_TAKEN].contains(code), "{code}");
+        }
+        assert_eq!(store.info().unwrap().projects, 1);
+    }
+
+    #[test]
+    fn after_a_shared_commit_that_failed_each_caller_is_told_of_its_own_change() {
+        let (bench, store) = Bench::new();
+        let (mut unmade, mut before) = (0, 0);
+        for operations in 0..12 {
+            let told = sharing(
+                &store,
+                || {
+                    bench.faults.fail_after(operations, false);
+                    Ok(())
+                },
+                4,
+                |_| create(&store),
+            );
+            bench.faults.never_fail();
+            let all = store.info().or_else(|_| store.info()).unwrap().keys - before;
+            before += all;
+            let (mut made, mut unknown) = (0, 0);
+            for told in told.1 {
+                match told {
+                    Ok((_, token)) => {
+                        assert_eq!(outcome(&store, &token), Ok(()));
+                        made += 1;
+                    }
+                    Err(error) if error.code() == Code::OUTCOME_UNKNOWN => unknown += 1,
+                    Err(_) => unmade += 1,
+                }
+            }
+            assert!(
+                (made..=made + unknown).contains(&all),
+                "{made} {unknown} {all}"
+            );
+        }
+        assert!(unmade > 0, "no commit failed");
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn on_a_full_disk_many_callers_take_away_at_once() {
+        let (bench, store) = Bench::new();
+        let keys: Vec<_> = (0..64).map(|_| create(&store).unwrap()).collect();
+        let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
+        bench.faults.limit_free_blocks(reserve);
+        std::thread::scope(|scope| {
+            for part in keys.chunks(8) {
+                let store = &store;
+                scope.spawn(move || {
+                    assert_eq!(create(store).unwrap_err().code(), Code::NO_SPACE);
+                    for (id, token) in part {
+                        store.revoke(*id, &Revoke::default()).unwrap();
+                        assert_eq!(outcome(store, token), Err(Code::REVOKED));
+                    }
+                });
+            }
+        });
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn who_waits_too_long_for_its_turn_is_busy_and_was_not_run() {
+        let (bench, store) = Bench::new();
+        store.close().unwrap();
+        let quick = Duration::from_millis(50);
+        let store = bench
+            .options()
+            .timeouts(quick, quick)
+            .open(&bench.path)
+            .unwrap();
+        let (begun, wait_for_it) = std::sync::mpsc::channel();
+        let (end, until_told) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let slow = &store;
+            let slow = scope.spawn(move || {
+                slow.change(Room::FromReserve, |_, _| {
+                    begun.send(()).unwrap();
+                    let _ = until_told.recv_timeout(Duration::from_secs(60));
+                    Ok(())
+                })
+            });
+            wait_for_it.recv().unwrap();
+            let waiting: Vec<_> = (0..5).map(|_| scope.spawn(|| create(&store))).collect();
+            for told in waiting {
+                let told = told.join().unwrap();
+                assert_eq!(told.unwrap_err().code(), Code::BUSY);
+            }
+            end.send(()).unwrap();
+            // It was run, and waits for its commit however long it took to get there.
+            slow.join().unwrap().unwrap();
+        });
+        assert_eq!(store.info().unwrap().keys, 0);
+        create(&store).unwrap();
+    }
+
+    /// As `every_operation_fails`, with several callers at once.
+    fn every_operation_fails_beside_others(sticky: bool) {
+        const CALLERS: usize = 4;
+        let (bench, store) = Bench::new();
+        create(&store).unwrap();
+        store.close().unwrap();
+        let (mut at, mut runs, mut fired_last) = (0, 0, true);
+        while fired_last {
+            let options = bench.options().check_on_open(CheckOnOpen::Never);
+            let store = options.open(&bench.path).unwrap();
+            let before = bench.faults.fired();
+            bench.faults.fail_after(at, sticky);
+            let told: Vec<_> = std::thread::scope(|scope| {
+                let callers: Vec<_> = (0..CALLERS)
+                    .map(|_| {
+                        scope.spawn(|| {
+                            let (id, token) = create(&store)?;
+                            Ok::<_, Error>((token, store.revoke(id, &Revoke::default())))
+                        })
+                    })
+                    .collect();
+                callers.into_iter().map(|c| c.join().unwrap()).collect()
+            });
+            let closed = store.close();
+            bench.faults.never_fail();
+            fired_last = bench.faults.fired() > before;
+            drop(closed);
+
+            let store = bench.options().open(&bench.path).unwrap();
+            for told in told {
+                match told {
+                    Ok((token, Ok(_))) => {
+                        assert_eq!(outcome(&store, &token), Err(Code::REVOKED), "run {runs}");
+                    }
+                    Ok((token, Err(error))) => {
+                        let now = outcome(&store, &token);
+                        let unknown = error.code() == Code::OUTCOME_UNKNOWN;
+                        assert!(now == Ok(()) || unknown, "run {runs}: {error}: {now:?}");
+                    }
+                    Err(error) => assert!(matches!(error, Error::Store(_)), "{error}"),
+                }
+            }
+            assert_whole(&store);
+            store.close().unwrap();
+            at += 5;
+            runs += 1;
+            assert!(runs < 2_000, "the faults never end");
+        }
+        assert!(runs > 10, "only {runs} runs: the fuse was not used");
+    }
+
+    #[test]
+    fn an_operation_that_fails_once_loses_nothing_that_any_of_several_callers_was_told() {
+        every_operation_fails_beside_others(false);
+    }
+
+    #[test]
+    fn operations_that_go_on_failing_lose_nothing_that_any_of_several_callers_was_told() {
+        every_operation_fails_beside_others(true);
     }
 }

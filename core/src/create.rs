@@ -141,7 +141,7 @@ impl Store {
             .map(|_| KeyId::generate(now_ms))
             .collect::<Result<Vec<_>, _>>()?;
         ids.sort_unstable();
-        self.change(Room::Bytes(bulk_bytes(batch.len())), |writer, now| {
+        self.change_alone(Room::Bytes(bulk_bytes(batch.len())), |writer, now| {
             let pairs = batch.iter().zip(ids);
             let mut owners = OwnersKeys::default();
             pairs

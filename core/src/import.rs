@@ -188,7 +188,7 @@ impl Store {
         ids.sort_unstable();
         let text: usize = batch.iter().map(|line| line.len()).sum();
         let bytes = bulk_bytes(batch.len()).saturating_add(text as u64);
-        self.change(Room::Bytes(bytes), |writer, now| {
+        self.change_alone(Room::Bytes(bytes), |writer, now| {
             let mut into = Destination::look_up(writer, defaults)?;
             let mut results = Vec::with_capacity(read.len());
             for (line, id) in read.into_iter().zip(ids) {

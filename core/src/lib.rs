@@ -33,10 +33,11 @@
 //! else can make.
 //!
 //! **Change** (every other verb, in `lifecycle.rs`, `projects.rs` and their neighbours): the verb
-//! opens the one write transaction (`commit.rs`), reads the current record inside it, asks a pure
+//! enters the one write transaction (`commit.rs`), reads the current record inside it, asks a pure
 //! transition for the next one and its event (`key.rs`, `project.rs`), and hands both to the
-//! writer (`disk/write.rs`), which writes record, indexes, event and state together. The commit
-//! makes it durable; from then on every verification sees it.
+//! writer (`disk/write.rs`), which writes record, indexes, event and state together. The commit,
+//! which callers at the same time share (`disk/group.rs`), makes it durable; from then on every
+//! verification sees it.
 //!
 //! `docs/ARCHITECTURE.md` has the map and the reasons, `docs/FORMAT.md` the file, `docs/TOKEN.md`
 //! the token.

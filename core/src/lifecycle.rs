@@ -257,7 +257,7 @@ impl Store {
     fn change_key(
         &self,
         id: KeyId,
-        transition: impl FnOnce(&KeyRecord, Now) -> Result<Option<(KeyRecord, EventKind)>, Error>,
+        transition: impl Fn(&KeyRecord, Now) -> Result<Option<(KeyRecord, EventKind)>, Error>,
     ) -> Result<KeyInfo, Error> {
         self.change(Room::FromReserve, |writer, now| {
             let before = writer.key(id)?.ok_or_else(|| no_such_key(id))?;

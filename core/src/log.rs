@@ -172,7 +172,7 @@ impl Store {
     pub fn prune_log(&self, through: u64) -> Result<u64, Error> {
         let (mut removed, mut most) = (0, self.few_enough(limits::BATCH)?);
         loop {
-            let batch = self.change(Room::FromReserve, |writer, _| {
+            let batch = self.change_alone(Room::FromReserve, |writer, _| {
                 let state = writer.state();
                 if through > state.sequence {
                     return Err(Misuse::argument(

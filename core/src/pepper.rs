@@ -121,7 +121,7 @@ impl StoreOptions {
             ..identity.clone()
         };
         let store = self.same().assemble(path, disk, identity, ring);
-        store.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
+        store.change_alone(Room::Bytes(bulk_bytes(1)), |writer, _| {
             Ok(writer.begin_pepper_change(wider, &changing)?)
         })?;
         store.close()
@@ -158,7 +158,7 @@ impl Store {
                     .map(|(key, _)| *key)
                     .collect();
                 if !old.is_empty() {
-                    self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
+                    self.change_alone(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
                         for key in &old {
                             match table {
                                 Sealed::Projects => writer.reseal_project(key)?,
@@ -181,7 +181,7 @@ impl Store {
             self.move_hashed(table, &mut done, all, progress)?;
         }
         loop {
-            let finished = self.change(Room::Bytes(bulk_bytes(BATCH)), |writer, _| {
+            let finished = self.change_alone(Room::Bytes(bulk_bytes(BATCH)), |writer, _| {
                 Ok(writer.rechain(BATCH)?)
             })?;
             done = (done + BATCH as u64).min(all);
@@ -213,7 +213,7 @@ impl Store {
                 .map(|(key, _)| *key)
                 .collect();
             if !old.is_empty() {
-                self.change(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
+                self.change_alone(Room::Bytes(bulk_bytes(old.len())), |writer, _| {
                     for key in &old {
                         match table {
                             Sealed::Requests => writer.reseal_request(key)?,
@@ -246,7 +246,7 @@ impl Store {
             },
             ..self.terms().identity.clone()
         };
-        self.change(Room::Bytes(bulk_bytes(1)), |writer, _| {
+        self.change_alone(Room::Bytes(bulk_bytes(1)), |writer, _| {
             if !writer.rechain(usize::MAX)? {
                 return Err(
                     StoreError::Internal("the chain was not computed to its end".into()).into(),

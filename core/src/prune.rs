@@ -65,7 +65,7 @@ impl Store {
     }
 
     fn prune_keys(&self, ids: &[KeyId], prune: &Prune) -> Result<u64, Error> {
-        self.change(Room::FromReserve, |writer, now| {
+        self.change_alone(Room::FromReserve, |writer, now| {
             let mut count = 0;
             for id in ids {
                 let Some(before) = writer.key(*id)? else {

@@ -415,7 +415,7 @@ impl Store {
             common_sequence: history.seen.then_some(history.fork),
             ..Restored::default()
         };
-        let conflicts = self.change(Room::Bytes(bulk_bytes(rows)), |writer, now| {
+        let conflicts = self.change_alone(Room::Bytes(bulk_bytes(rows)), |writer, now| {
             let sequence_before = writer.state().sequence;
             let Sorted {
                 incoming,

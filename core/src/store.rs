@@ -239,7 +239,8 @@ impl StoreOptions {
     }
 
     /// How long a read waits for a lock of another process (250 ms unless it is set), and how long
-    /// a change does (2 s); then they answer BUSY.
+    /// a change waits for those before it, in this process and in others together (2 s); then they
+    /// answer BUSY. A change that is BUSY was not made.
     #[must_use]
     pub fn timeouts(mut self, read: Duration, write: Duration) -> Self {
         self.disk.deadlines = Deadlines { read, write };
@@ -550,7 +551,9 @@ pub struct Refusal {
 /// A store of API keys in one file.
 ///
 /// A handle is cheap to clone and may be used by any number of threads. Every change is durable
-/// when it returns, and seen by every verification that starts afterwards.
+/// when it returns, and seen by every verification that starts afterwards. Changes that threads make
+/// at the same time share commits, so that many together are much faster than one after another;
+/// each has its own outcome.
 ///
 /// Handles that were opened on the same file in one process share one store. After a fork the
 /// parent's goes on in the parent, and the first use of the handle in the child opens the file

@@ -50,7 +50,22 @@ pub(crate) struct Deadlines {
 
 /// First pause between two tries of a lock; it doubles up to the last.
 const FIRST_PAUSE: Duration = Duration::from_micros(50);
-pub(crate) const LAST_PAUSE: Duration = Duration::from_millis(5);
+pub(crate) const LAST_PAUSE: Duration = Duration::from_millis(1);
+
+/// The pauses of a process that waits to write: of the one that is next, which has the lock as soon
+/// as it is free, and of those that wait to be next. They stay short, and all alike, so that whoever
+/// comes again at once after its commit is no likelier to be next than who has waited.
+const NEXT_PAUSE: Duration = Duration::from_micros(100);
+const QUEUE_PAUSE: Duration = Duration::from_micros(250);
+
+/// How long a process waits to be next before it tries for the lock itself: who is next may have
+/// been stopped.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// redb's byte that a process holds while it writes; and, of those that redb leaves to backends, one
+/// that is held by the process that writes next.
+const WRITER_BYTE: u64 = 1 << 62;
+const NEXT_BYTE: u64 = WRITER_BYTE + 960;
 
 /// redb's own bytes beyond the end of the file: held shared by each process that has the file open
 /// for writing, and by each that has it open for reading only.
@@ -258,6 +273,50 @@ impl Backend {
         });
     }
 
+    /// Takes the lock to write. A process that has just committed would have it again before another
+    /// one that waits has tried: so each takes the place of the next one first, and keeps it until it
+    /// has the lock. Nobody writes twice while another is next.
+    fn lock_writer(&self, range: (Bound<u64>, Bound<u64>)) -> Result<(), BackendError> {
+        let next = (Bound::Included(NEXT_BYTE), Bound::Excluded(NEXT_BYTE + 1));
+        let try_lock = |range: (Bound<u64>, Bound<u64>)| {
+            self.with_lock(|open| open.engine.try_lock_range(range.0, range.1))
+        };
+        let mut since = None;
+        let mut is_next = false;
+        let locked = loop {
+            if !is_next {
+                is_next = try_lock(next)?;
+            }
+            let begun = *since.get_or_insert_with(Instant::now);
+            let impatient = begun.elapsed() > PATIENCE;
+            if is_next || impatient {
+                match try_lock(range) {
+                    Ok(false) => {}
+                    Ok(true) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            }
+            let until = UNTIL.get().unwrap_or_else(|| {
+                let ahead = self.0.deadlines.write;
+                begun.checked_add(ahead).unwrap_or(begun)
+            });
+            if Instant::now() >= until {
+                break Err(BackendError::Io(io::ErrorKind::TimedOut.into()));
+            }
+            thread::sleep(if is_next {
+                // Who writes for long is not asked more often for it.
+                (begun.elapsed() / 16).clamp(NEXT_PAUSE, LAST_PAUSE)
+            } else {
+                QUEUE_PAUSE
+            });
+        };
+        if is_next {
+            // Where even that fails others lose their patience, and the lock itself is as it is.
+            let _ = self.unlock_range(next.0, next.1);
+        }
+        locked
+    }
+
     /// Tries a lock until it is had or the call's deadline has passed; outside of a call that has
     /// one, for so long.
     fn poll(
@@ -365,6 +424,9 @@ impl StorageBackend for Backend {
     fn lock_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<(), BackendError> {
         // Before each of the header's writes.
         mutant::widen(Mutant::SlowCommits);
+        if start == Bound::Included(WRITER_BYTE) {
+            return self.lock_writer((start, end));
+        }
         self.poll(self.0.deadlines.write, |open| {
             open.engine.try_lock_range(start, end)
         })

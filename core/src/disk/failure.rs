@@ -89,6 +89,13 @@ pub(super) enum Guarded<E> {
 }
 
 impl<E: From<StoreError>> Guarded<E> {
+    pub(super) fn map<F>(self, f: impl FnOnce(E) -> F) -> Guarded<F> {
+        match self {
+            Guarded::Failed(error) => Guarded::Failed(f(error)),
+            Guarded::Panicked(text) => Guarded::Panicked(text),
+        }
+    }
+
     pub(super) fn into_error(self) -> E {
         match self {
             Guarded::Failed(error) => error,
@@ -100,16 +107,11 @@ impl<E: From<StoreError>> Guarded<E> {
 /// An error that may hold one of the store's.
 pub(crate) trait AsStoreError {
     fn as_store_error(&self) -> Option<&StoreError>;
-    fn into_store_error(self) -> StoreError;
 }
 
 impl AsStoreError for StoreError {
     fn as_store_error(&self) -> Option<&StoreError> {
         Some(self)
-    }
-
-    fn into_store_error(self) -> StoreError {
-        self
     }
 }
 
@@ -120,13 +122,6 @@ impl AsStoreError for Error {
             _ => None,
         }
     }
-
-    fn into_store_error(self) -> StoreError {
-        match self {
-            Error::Store(error) => error,
-            other => StoreError::Internal(other.to_string()),
-        }
-    }
 }
 
 impl AsStoreError for VerifyError {
@@ -134,13 +129,6 @@ impl AsStoreError for VerifyError {
         match self {
             VerifyError::Store(error) => Some(error),
             VerifyError::Denied(_) => None,
-        }
-    }
-
-    fn into_store_error(self) -> StoreError {
-        match self {
-            VerifyError::Store(error) => error,
-            denied @ VerifyError::Denied(_) => StoreError::Internal(denied.to_string()),
         }
     }
 }

@@ -3,12 +3,14 @@
 //! nothing: what the rows mean is judged elsewhere.
 
 pub(crate) mod backend;
+pub(crate) mod change;
 pub(crate) mod codec;
 pub(crate) mod copy;
 mod failure;
 #[cfg(test)]
 pub(crate) mod faults;
 pub(crate) mod file;
+mod group;
 pub(crate) mod read;
 pub(crate) mod schema;
 mod turn;
@@ -22,8 +24,10 @@ use std::time::{Duration, Instant};
 use redb::{ConcurrencyMode, Database, ReadOnlyDatabase, ReadableDatabase};
 
 use crate::disk::backend::{Backend, Deadlines, waiting_until};
+use crate::disk::change::Shared;
 use crate::disk::failure::{Guarded, database_error, guarded, transaction_error};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
+use crate::disk::group::Group;
 use crate::disk::turn::{Turn, deadline};
 use crate::error::StoreError;
 use crate::header::{Forks, Process, Seen, Signal};
@@ -139,6 +143,10 @@ impl Live {
         }
     }
 
+    fn is_torn(&self) -> bool {
+        self.torn.load(Ordering::Relaxed)
+    }
+
     /// Takes the file away from an engine that panicked, which is never used or dropped again.
     fn tear(&self) {
         self.torn.store(true, Ordering::Relaxed);
@@ -163,7 +171,7 @@ impl Live {
 
 impl Drop for Live {
     fn drop(&mut self) {
-        if self.torn.load(Ordering::Relaxed) || !self.process.is_current() {
+        if self.is_torn() || !self.process.is_current() {
             std::mem::forget(self.engine.take());
             let kept = self.kept.get_mut().unwrap_or_else(PoisonError::into_inner);
             std::mem::forget(kept.take());
@@ -199,8 +207,8 @@ pub(crate) struct Disk {
     replaced: AtomicBool,
     /// Taken while the file is opened again, and while nobody may read it; else only looked at.
     handle: Turn<Handle>,
-    /// Taken by who changes something.
-    writer: Turn<()>,
+    /// Who changes something, one at a time.
+    group: Group<Shared>,
     /// Whether a sign of corruption made the engine check every page already.
     suspected: AtomicBool,
 }
@@ -236,21 +244,6 @@ impl New<'_> {
             Err(redb::CommitError::Storage(e)) => Err(storage_error(e).into()),
             Err(e) => Err(StoreError::Internal(e.to_string()).into()),
         }
-    }
-}
-
-/// Where a write transaction failed.
-#[derive(Debug)]
-pub(crate) enum WriteFailure<E> {
-    /// Before the commit: nothing happened.
-    Before(E),
-    /// In the commit: it may have happened.
-    InCommit(StoreError),
-}
-
-impl<E> From<E> for WriteFailure<E> {
-    fn from(error: E) -> Self {
-        WriteFailure::Before(error)
     }
 }
 
@@ -308,7 +301,7 @@ impl Disk {
             signal,
             replaced: AtomicBool::new(false),
             handle: Turn::new(Handle::Open(Arc::new(Live::new(engine, backend)))),
-            writer: Turn::new(()),
+            group: Group::new(),
             suspected: AtomicBool::new(false),
         })
     }
@@ -572,72 +565,6 @@ impl Disk {
         live.kept().is_some()
     }
 
-    /// Runs a write transaction and commits it, durably. Any thread may call it; it waits for those
-    /// before it in this process and in others, no longer than the one deadline. A change that adds
-    /// about so many bytes must leave the reserve for revocations whole.
-    pub(crate) fn write<T, E: From<StoreError> + AsStoreError>(
-        &self,
-        adds: Option<u64>,
-        f: impl FnOnce(&redb::WriteTransaction) -> Result<T, E>,
-    ) -> Result<T, WriteFailure<E>> {
-        let before = |error: StoreError| WriteFailure::Before(E::from(error));
-        self.check().map_err(before)?;
-        if self.options.read_only {
-            return Err(before(StoreError::ReadOnly));
-        }
-        let until = self.until_write();
-        let turn = self.writer.take(until).ok_or(StoreError::Busy);
-        let turn = turn.map_err(before)?;
-        self.check_place().map_err(before)?;
-        let live = self.live(until).map_err(before)?;
-        if let Some(bytes) = adds {
-            live.backend.ensure_room(bytes).map_err(before)?;
-        }
-        // What this process reads must not keep what it writes from using pages again.
-        live.let_go_unless(Seen::NOTHING);
-        let (mut committing, mut released) = (false, false);
-        let result = guarded(|| {
-            let transaction = waiting_until(until, || live.begin_write())?;
-            released = adds.is_none() && live.backend.release_reserve();
-            let value = f(&transaction);
-            if let Err(forked) = self.check_process() {
-                std::mem::forget(transaction);
-                return Err(forked.into());
-            }
-            let value = value?;
-            committing = true;
-            // Its moment of waiting for readers has a deadline of its own: a commit that gives up
-            // leaves an outcome to be found out.
-            let committed = transaction.commit();
-            self.signal.committed();
-            match committed {
-                Ok(()) => Ok(value),
-                Err(redb::CommitError::Storage(e)) => Err(storage_error(e).into()),
-                Err(e) => Err(StoreError::Internal(e.to_string()).into()),
-            }
-        });
-        if let Err(forked) = self.check_process() {
-            // `f` forked, and this is the child.
-            std::mem::forget((turn, live));
-            return Err(before(forked));
-        }
-        if released {
-            live.backend.keep_reserve();
-        }
-        drop(turn);
-        result.map_err(|failure| {
-            if committing {
-                // Whatever it says: what it holds in memory may not be what the file holds.
-                self.lose(&live, matches!(failure, Guarded::Panicked(_)));
-            }
-            let error: E = self.after_failure(live, failure);
-            match (committing, error.as_store_error()) {
-                (true, Some(_)) => WriteFailure::InCommit(error.into_store_error()),
-                _ => WriteFailure::Before(error),
-            }
-        })
-    }
-
     /// Makes sure that a change of about this many bytes would leave the reserve whole.
     pub(crate) fn ensure_room(&self, bytes: u64) -> Result<(), StoreError> {
         self.check()?;
@@ -658,21 +585,30 @@ impl Disk {
         self.live(self.until_read())?.backend.file_length()
     }
 
+    /// Gives up the handle where a failure means that it is not to be used again.
+    fn lose_after<E: AsStoreError>(&self, live: &Arc<Live>, failure: &Guarded<E>) {
+        match failure {
+            Guarded::Panicked(_) => self.lose(live, true),
+            Guarded::Failed(error) => {
+                // After an I/O error the engine refuses even to read until it is opened anew.
+                if let Some(StoreError::Io { .. } | StoreError::NoSpace) = error.as_store_error() {
+                    self.lose(live, false);
+                }
+            }
+        }
+    }
+
     /// Sees to the handle after a failure, and says what the caller is told.
     fn after_failure<E: From<StoreError> + AsStoreError>(
         &self,
         live: Arc<Live>,
         failure: Guarded<E>,
     ) -> E {
+        self.lose_after(&live, &failure);
         match failure {
-            Guarded::Panicked(text) => {
-                self.lose(&live, true);
-                E::from(StoreError::Corrupted(text))
-            }
+            Guarded::Panicked(text) => E::from(StoreError::Corrupted(text)),
             Guarded::Failed(error) => {
                 match error.as_store_error() {
-                    // After an I/O error the engine refuses even to read until it is opened anew.
-                    Some(StoreError::Io { .. } | StoreError::NoSpace) => self.lose(&live, false),
                     // Once: after a first sign of corruption every page is checked, and the answer
                     // says what was found. What can be read goes on being read: no row is believed
                     // without its tag.
@@ -722,7 +658,10 @@ impl Disk {
         f: impl FnOnce(&mut Live) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let until = self.until_write();
-        let _turn = self.writer.take(until).ok_or(StoreError::Busy)?;
+        let _turn = self
+            .group
+            .enter(until, true, false)
+            .ok_or(StoreError::Busy)?;
         drop(self.live(until)?);
         let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
         let Handle::Open(mut live) = std::mem::replace(&mut *handle, Handle::Lost { check: false })
@@ -794,7 +733,10 @@ impl Disk {
     pub(crate) fn close(&self) -> Result<(), StoreError> {
         self.check_process()?;
         let until = self.until_write();
-        let _turn = self.writer.take(until).ok_or(StoreError::Busy)?;
+        let _turn = self
+            .group
+            .enter(until, true, false)
+            .ok_or(StoreError::Busy)?;
         let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
         let Handle::Open(mut live) = std::mem::replace(&mut *handle, Handle::Closed) else {
             return Ok(());

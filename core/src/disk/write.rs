@@ -4,8 +4,9 @@
 //! request ids, tombstones, rows sealed anew under another pepper) has no event of its own.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
-use redb::{ReadableTable, Table, WriteTransaction};
+use redb::{ReadableTable, Table, TableDefinition, WriteTransaction};
 use serde::Serialize;
 
 use crate::disk::codec::{check_event, encode_event, event_hash, rechain_event};
@@ -39,24 +40,59 @@ pub(crate) struct Stamp<'a> {
     pub(crate) at_ms: i64,
 }
 
-/// A write transaction with its tables open and the state as it will be written.
+/// A table that is opened when it is first looked at. To open and close one costs a few
+/// microseconds, most changes need four of them, and those who share a transaction wait for each
+/// other.
+struct Rows<'t, K: redb::Key + 'static, V: redb::Value + 'static> {
+    transaction: &'t WriteTransaction,
+    definition: TableDefinition<'static, K, V>,
+    table: OnceCell<Table<'t, K, V>>,
+}
+
+impl<'t, K: redb::Key + 'static, V: redb::Value + 'static> Rows<'t, K, V> {
+    fn new(transaction: &'t WriteTransaction, definition: TableDefinition<'static, K, V>) -> Self {
+        Rows {
+            transaction,
+            definition,
+            table: OnceCell::new(),
+        }
+    }
+
+    fn open(&self) -> Result<&Table<'t, K, V>, StoreError> {
+        if let Some(table) = self.table.get() {
+            return Ok(table);
+        }
+        let table = self.transaction.open_table(self.definition);
+        let table = table.map_err(table_error)?;
+        Ok(self.table.get_or_init(|| table))
+    }
+
+    fn open_mut(&mut self) -> Result<&mut Table<'t, K, V>, StoreError> {
+        self.open()?;
+        let table = self.table.get_mut();
+        table.ok_or_else(|| StoreError::Internal("a table was not opened".into()))
+    }
+}
+
+/// A write transaction with its tables and the state as it will be written.
 pub(crate) struct Writer<'t> {
     ring: Cow<'t, Keyring>,
     stamp: Stamp<'t>,
     meta: Table<'t, &'static str, Bytes>,
     keys: Table<'t, &'static [u8; 16], Bytes>,
-    projects: Table<'t, &'static [u8; 16], Bytes>,
-    project_names: Table<'t, &'static str, &'static [u8; 16]>,
-    keys_by_project: Table<'t, &'static [u8; 32], ()>,
-    keys_by_owner: Table<'t, Bytes, ()>,
-    keys_by_expiry: Table<'t, &'static [u8; 24], ()>,
-    digests: Table<'t, &'static [u8; 32], Bytes>,
-    tombstones: Table<'t, &'static [u8; 16], Bytes>,
+    projects: Rows<'t, &'static [u8; 16], Bytes>,
+    project_names: Rows<'t, &'static str, &'static [u8; 16]>,
+    keys_by_project: Rows<'t, &'static [u8; 32], ()>,
+    keys_by_owner: Rows<'t, Bytes, ()>,
+    keys_by_expiry: Rows<'t, &'static [u8; 24], ()>,
+    digests: Rows<'t, &'static [u8; 32], Bytes>,
+    tombstones: Rows<'t, &'static [u8; 16], Bytes>,
     events: Table<'t, u64, Bytes>,
-    requests: Table<'t, &'static [u8; 32], Bytes>,
-    requests_by_time: Table<'t, &'static [u8; 40], ()>,
-    usage: Table<'t, &'static [u8; 20], &'static [u8; 16]>,
+    requests: Rows<'t, &'static [u8; 32], Bytes>,
+    requests_by_time: Rows<'t, &'static [u8; 40], ()>,
+    usage: Rows<'t, &'static [u8; 20], &'static [u8; 16]>,
     state: State,
+    /// Set before the first row is written, so that who fails after it is known to have written.
     changed: bool,
 }
 
@@ -84,6 +120,7 @@ pub(crate) fn initialise(
             .map_err(storage_error)?;
     }
     let mut writer = Writer::open(transaction, ring, stamp)?;
+    writer.open_every_table()?;
     let policy = state.policy;
     writer.apply_store(EventKind::StoreCreated { policy })?;
     writer.finish()
@@ -109,13 +146,6 @@ pub(crate) fn is_changing(
     Ok(identity_of(&meta, ring)?.pepper.changing_from.is_some())
 }
 
-fn get<'g, K: redb::Key, V: redb::Value>(
-    found: Result<Option<redb::AccessGuard<'g, V>>, redb::StorageError>,
-    _table: &Table<'_, K, V>,
-) -> Result<Option<redb::AccessGuard<'g, V>>, StoreError> {
-    found.map_err(storage_error)
-}
-
 impl<'t> Writer<'t> {
     pub(crate) fn open(
         transaction: &'t WriteTransaction,
@@ -134,20 +164,35 @@ impl<'t> Writer<'t> {
             stamp,
             meta,
             keys: table!(KEYS),
-            projects: table!(PROJECTS),
-            project_names: table!(PROJECT_NAMES),
-            keys_by_project: table!(KEYS_BY_PROJECT),
-            keys_by_owner: table!(KEYS_BY_OWNER),
-            keys_by_expiry: table!(KEYS_BY_EXPIRY),
-            digests: table!(DIGESTS),
-            tombstones: table!(TOMBSTONES),
+            projects: Rows::new(transaction, PROJECTS),
+            project_names: Rows::new(transaction, PROJECT_NAMES),
+            keys_by_project: Rows::new(transaction, KEYS_BY_PROJECT),
+            keys_by_owner: Rows::new(transaction, KEYS_BY_OWNER),
+            keys_by_expiry: Rows::new(transaction, KEYS_BY_EXPIRY),
+            digests: Rows::new(transaction, DIGESTS),
+            tombstones: Rows::new(transaction, TOMBSTONES),
             events: table!(EVENTS),
-            requests: table!(REQUESTS),
-            requests_by_time: table!(REQUESTS_BY_TIME),
-            usage: table!(USAGE),
+            requests: Rows::new(transaction, REQUESTS),
+            requests_by_time: Rows::new(transaction, REQUESTS_BY_TIME),
+            usage: Rows::new(transaction, USAGE),
             state,
             changed: false,
         })
+    }
+
+    /// Opens every table, so that all of them are there from the beginning.
+    fn open_every_table(&self) -> Result<(), StoreError> {
+        self.projects.open()?;
+        self.project_names.open()?;
+        self.keys_by_project.open()?;
+        self.keys_by_owner.open()?;
+        self.keys_by_expiry.open()?;
+        self.digests.open()?;
+        self.tombstones.open()?;
+        self.requests.open()?;
+        self.requests_by_time.open()?;
+        self.usage.open()?;
+        Ok(())
     }
 
     pub(crate) fn state(&self) -> &State {
@@ -159,14 +204,19 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn project(&self, id: ProjectId) -> Result<Option<ProjectRecord>, StoreError> {
-        project_of(&self.projects, &self.ring, id)
+        project_of(self.projects.open()?, &self.ring, id)
     }
 
     pub(crate) fn project_named(
         &self,
         name: &str,
     ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
-        project_named(&self.project_names, &self.projects, &self.ring, name)
+        project_named(
+            self.project_names.open()?,
+            self.projects.open()?,
+            &self.ring,
+            name,
+        )
     }
 
     /// The project that a name or an id means.
@@ -174,15 +224,24 @@ impl<'t> Writer<'t> {
         &self,
         asked: &str,
     ) -> Result<Option<(ProjectId, ProjectRecord)>, StoreError> {
-        project_meant(&self.project_names, &self.projects, &self.ring, asked)
+        project_meant(
+            self.project_names.open()?,
+            self.projects.open()?,
+            &self.ring,
+            asked,
+        )
     }
 
     pub(crate) fn digest(&self, secret: &ForeignSecret) -> Result<Option<KeyId>, StoreError> {
-        digest_of(&self.digests, &self.ring, secret)
+        digest_of(self.digests.open()?, &self.ring, secret)
     }
 
     pub(crate) fn tombstone(&self, id: KeyId) -> Result<Option<Tombstone>, StoreError> {
-        let row = get(self.tombstones.get(id.as_bytes()), &self.tombstones)?;
+        let row = self
+            .tombstones
+            .open()?
+            .get(id.as_bytes())
+            .map_err(storage_error)?;
         row.map(|row| {
             Ok(Sealed::Tombstones
                 .unseal(&self.ring, id.as_bytes(), row.value())?
@@ -192,17 +251,15 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn request(&self, request: &[u8; 32]) -> Result<Option<RequestRow>, StoreError> {
-        let row = get(self.requests.get(request), &self.requests)?;
+        let row = self.requests.open()?.get(request).map_err(storage_error)?;
         row.map(|row| Ok(Sealed::Requests.unseal(&self.ring, request, row.value())?.0))
             .transpose()
     }
 
     /// What is written of a secret's use.
     pub(crate) fn usage(&self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
-        let row = get(
-            self.usage.get(&usage_key(id.as_bytes(), generation)),
-            &self.usage,
-        )?;
+        let key = usage_key(id.as_bytes(), generation);
+        let row = self.usage.open()?.get(&key).map_err(storage_error)?;
         Ok(row.map_or_else(Usage::default, |row| Usage::from_bytes(row.value())))
     }
 
@@ -221,6 +278,7 @@ impl<'t> Writer<'t> {
         let mut count = 0;
         for row in self
             .keys_by_owner
+            .open()?
             .range(first.as_slice()..=last.as_slice())
             .map_err(storage_error)?
             .rev()
@@ -250,6 +308,7 @@ impl<'t> Writer<'t> {
         let last = project_index(project.as_bytes(), &[0xff; 16]);
         let mut range = self
             .keys_by_project
+            .open()?
             .range::<&[u8; 32]>(&first..=&last)
             .map_err(storage_error)?;
         Ok(range.next().transpose().map_err(storage_error)?.is_some())
@@ -275,12 +334,12 @@ impl<'t> Writer<'t> {
             kind,
         };
         let (row, hash) = encode_event(&self.ring, &self.state.head, sequence, &event)?;
+        self.changed = true;
         self.events
             .insert(sequence, row.as_slice())
             .map_err(storage_error)?;
         self.state.sequence = sequence;
         self.state.head = hash;
-        self.changed = true;
         Ok(sequence)
     }
 
@@ -306,6 +365,7 @@ impl<'t> Writer<'t> {
         after: Option<&KeyRecord>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
+        self.changed = true;
         let tags = replace_row(&mut self.keys, Sealed::Keys, &self.ring, key, after)?;
         if tags.old.is_some() != before.is_some() {
             return Err(StoreError::Corrupted(format!(
@@ -388,7 +448,6 @@ impl<'t> Writer<'t> {
             self.state.sum.add(new);
             *count(&mut self.state) += 1;
         }
-        self.changed = true;
     }
 
     /// Changes a project: `after` is its next record, or none where it is pruned.
@@ -403,17 +462,19 @@ impl<'t> Writer<'t> {
         let sequence = self.append(Subject::Project(id), previous, kind)?;
         let after = after.map(|record| ProjectRecord { sequence, ..record });
         let key = id.as_bytes();
-        let projects = &mut self.projects;
+        let projects = self.projects.open_mut()?;
         let tags = replace_row(projects, Sealed::Projects, &self.ring, key, after.as_ref())?;
         self.account(&tags, |state| &mut state.projects);
         let exists = |record: &&ProjectRecord| record.deleted_at.is_none();
         if let Some(before) = before.filter(exists) {
             self.project_names
+                .open_mut()?
                 .remove(before.name.as_str())
                 .map_err(storage_error)?;
         }
         if let Some(after) = after.as_ref().filter(exists) {
             self.project_names
+                .open_mut()?
                 .insert(after.name.as_str(), key)
                 .map_err(storage_error)?;
         }
@@ -455,7 +516,9 @@ impl<'t> Writer<'t> {
             digest: secret.digest.clone(),
         };
         let (bytes, tag) = Sealed::Digests.seal(&self.ring, &index, &row)?;
+        self.changed = true;
         self.digests
+            .open_mut()?
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
         let tags = Tags {
@@ -482,7 +545,8 @@ impl<'t> Writer<'t> {
         tombstone: Option<Tombstone>,
     ) -> Result<(), StoreError> {
         let key = id.as_bytes();
-        let rows = &mut self.tombstones;
+        self.changed = true;
+        let rows = self.tombstones.open_mut()?;
         let tags = replace_row(
             rows,
             Sealed::Tombstones,
@@ -506,8 +570,10 @@ impl<'t> Writer<'t> {
             row.at.unix().saturating_sub(limits::REQUEST_ID_SECONDS),
         ));
         let mut old: Vec<[u8; 40]> = Vec::new();
+        self.changed = true;
         for entry in self
             .requests_by_time
+            .open()?
             .iter()
             .map_err(storage_error)?
             .take(FORGET)
@@ -522,21 +588,28 @@ impl<'t> Writer<'t> {
             let mut hash = [0; 32];
             hash.copy_from_slice(&entry[8..]);
             self.requests_by_time
+                .open_mut()?
                 .remove(&entry)
                 .map_err(storage_error)?;
-            self.requests.remove(&hash).map_err(storage_error)?;
+            self.requests
+                .open_mut()?
+                .remove(&hash)
+                .map_err(storage_error)?;
         }
         if let Some(before) = self.request(request)? {
             let index = request_time_index(before.at, request);
             self.requests_by_time
+                .open_mut()?
                 .remove(&index)
                 .map_err(storage_error)?;
         }
         let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
         self.requests
+            .open_mut()?
             .insert(request, bytes.as_slice())
             .map_err(storage_error)?;
         self.requests_by_time
+            .open_mut()?
             .insert(&request_time_index(row.at, request), ())
             .map_err(storage_error)?;
         Ok(())
@@ -568,15 +641,19 @@ impl<'t> Writer<'t> {
         }
         let key = usage_key(id.as_bytes(), generation);
         let before = self.usage(id, generation)?;
+        self.changed = true;
         self.usage
+            .open_mut()?
             .insert(&key, &before.merged(usage).to_bytes())
             .map_err(storage_error)?;
         Ok(())
     }
 
     fn take_usage(&mut self, id: KeyId, generation: u32) -> Result<Usage, StoreError> {
+        self.changed = true;
         let row = self
             .usage
+            .open_mut()?
             .remove(&usage_key(id.as_bytes(), generation))
             .map_err(storage_error)?;
         Ok(row.map_or_else(Usage::default, |row| Usage::from_bytes(row.value())))
@@ -598,6 +675,7 @@ impl<'t> Writer<'t> {
         most: usize,
     ) -> Result<(u64, Option<(u64, [u8; 32])>), StoreError> {
         let (mut count, mut last) = (0, None);
+        self.changed = true;
         for _ in 0..most {
             let first = match self.events.first().map_err(storage_error)? {
                 Some((sequence, row)) if sequence.value() <= through => {
@@ -627,7 +705,8 @@ impl<'t> Writer<'t> {
         let Some(record) = self.project(id)? else {
             return Ok(());
         };
-        let projects = &mut self.projects;
+        self.changed = true;
+        let projects = self.projects.open_mut()?;
         let tags = replace_row(projects, Sealed::Projects, &self.ring, key, Some(&record))?;
         self.account(&tags, |state| &mut state.projects);
         Ok(())
@@ -640,8 +719,14 @@ impl<'t> Writer<'t> {
     }
 
     pub(crate) fn reseal_digest(&mut self, key: &[u8; 32]) -> Result<(), StoreError> {
+        self.changed = true;
         let found = {
-            let Some(row) = self.digests.remove(key).map_err(storage_error)? else {
+            let Some(row) = self
+                .digests
+                .open_mut()?
+                .remove(key)
+                .map_err(storage_error)?
+            else {
                 return Ok(());
             };
             Sealed::Digests.unseal::<DigestRow>(&self.ring, key, row.value())?
@@ -652,6 +737,7 @@ impl<'t> Writer<'t> {
             .digest_index(self.ring.newest(), row.scheme as u8, &row.digest);
         let (bytes, new) = Sealed::Digests.seal(&self.ring, &index, &row)?;
         self.digests
+            .open_mut()?
             .insert(&index, bytes.as_slice())
             .map_err(storage_error)?;
         let tags = Tags {
@@ -665,7 +751,9 @@ impl<'t> Writer<'t> {
     pub(crate) fn reseal_request(&mut self, request: &[u8; 32]) -> Result<(), StoreError> {
         if let Some(row) = self.request(request)? {
             let (bytes, _) = Sealed::Requests.seal(&self.ring, request, &row)?;
+            self.changed = true;
             self.requests
+                .open_mut()?
                 .insert(request, bytes.as_slice())
                 .map_err(storage_error)?;
         }
@@ -788,7 +876,7 @@ fn replace_row<T: Serialize>(
 
 /// Moves a row of an index to its new place.
 fn move_row<Q: ?Sized + PartialEq, K>(
-    table: &mut Table<'_, K, ()>,
+    rows: &mut Rows<'_, K, ()>,
     old: Option<&Q>,
     new: Option<&Q>,
 ) -> Result<(), StoreError>
@@ -799,10 +887,10 @@ where
         return Ok(());
     }
     if let Some(old) = old {
-        table.remove(old).map_err(storage_error)?;
+        rows.open_mut()?.remove(old).map_err(storage_error)?;
     }
     if let Some(new) = new {
-        table.insert(new, ()).map_err(storage_error)?;
+        rows.open_mut()?.insert(new, ()).map_err(storage_error)?;
     }
     Ok(())
 }
