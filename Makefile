@@ -13,7 +13,6 @@ test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test
 
 bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/benchmarks.md
-	@cargo bench --locked --package keyfob-bench
 	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
 
 campaign: ## The tests that scale, for an hour: kills, random changes, every byte flipped

@@ -20,7 +20,8 @@ use keyfob::{
     Expiry, Filter, ForeignFormat, ImportDefaults, NewKey, NewProject, Order, PageRequest,
     Requirement, Revoke, ScopeSet, Selection, Store, StoreOptions,
 };
-use keyfob_bench::{floor, new_key};
+use keyfob_bench::floor::floor;
+use keyfob_bench::keys::new_key;
 
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
