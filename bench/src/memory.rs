@@ -1,0 +1,99 @@
+//! Memory: of a process that has a store open, and of each key that it keeps.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use crate::child::Child;
+use crate::report::{Report, Row, thousands};
+use crate::scale::Curves;
+use crate::{Outcome, Scale};
+
+struct Resident {
+    before: f64,
+    open: f64,
+    after: f64,
+    keys: f64,
+}
+
+fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<Resident> {
+    let tokens = tokens.to_string_lossy();
+    let mut child = Child::start("memory", &curves.largest, &[&tokens, cache, mode])?;
+    let answer = child.ask("go")?;
+    child.process_ended()?;
+    let numbers: Vec<f64> = answer
+        .split(' ')
+        .map(str::parse)
+        .collect::<Result<_, _>>()?;
+    let [before, open, after, keys] = numbers[..] else {
+        return Err(format!("another process answered {answer:?}").into());
+    };
+    Ok(Resident {
+        before,
+        open,
+        after,
+        keys,
+    })
+}
+
+pub(crate) fn rows(
+    report: &mut Report,
+    folder: &Path,
+    curves: &Curves,
+    scale: &Scale,
+) -> Outcome<()> {
+    const MIB: f64 = 1_048_576.0;
+    let tokens = folder.join("tokens");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&tokens)?);
+    // Spread over the file, as those who call are.
+    let keys = scale.keys.min(curves.tokens.len());
+    let every = curves.tokens.len() / keys;
+    for at in 0..keys {
+        writeln!(file, "{}", curves.tokens.get(at * every))?;
+    }
+    file.into_inner()?.sync_all()?;
+
+    let usual = measure(curves, &tokens, "", "write")?;
+    report.section("Memory");
+    report.add(
+        Row::new(
+            "resident memory of a process with the store open, before use",
+            format!("{:.1} MiB", usual.open / MIB),
+        )
+        .beside(format!(
+            "{:.1} MiB before it was opened; {} keys in the file",
+            usual.before / MIB,
+            thousands(curves.tokens.len() as f64)
+        ))
+        .at_most(usual.open / MIB, 8.0, "MiB"),
+    );
+    report.add(
+        Row::new(
+            format!(
+                "the same after {} keys were verified",
+                thousands(usual.keys)
+            ),
+            format!("{:.1} MiB", usual.after / MIB),
+        )
+        .beside("the caches' limits are 16 + 16 MiB")
+        .at_most(usual.after / MIB, 42.0, "MiB"),
+    );
+    // The target's 128 bytes for each key, so that a key that takes more is not kept: then the
+    // rise would be less than what all keys take, which the second run, for twice as many, shows.
+    let each = |bytes: usize| -> Outcome<f64> {
+        let own = measure(curves, &tokens, &(keys * bytes).to_string(), "read")?;
+        Ok((own.after - own.open) / own.keys)
+    };
+    let (tight, loose) = (each(128)?, each(256)?);
+    report.add(
+        Row::new(
+            "for each key in memory, all that the process grew by",
+            format!("{tight:.0} B"),
+        )
+        .beside(format!(
+            "{loose:.0} B where the cache may take twice as much; {} keys",
+            thousands(keys as f64)
+        ))
+        .at_most(tight, 128.0, "B"),
+    );
+    Ok(())
+}
