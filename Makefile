@@ -12,8 +12,8 @@ demo: ## Build the command and watch it create, verify, rotate and revoke real k
 test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test
 
-bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/benchmarks.md
-	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
+bench: ## Measure everything beside the floor and the rivals, half an hour; writes docs/benchmarks.md. KEYS=20000 tries it out
+	@scripts/bench $(KEYS)
 
 campaign: ## The tests that scale, for an hour: kills, random changes, every byte flipped
 	@KEYFOB_KILLS=5000 KEYFOB_MODEL_CASES=100000 KEYFOB_EVERY_BYTE=1 cargo test --locked --release \

@@ -101,7 +101,7 @@ fn one_caller(
         .truncate(true)
         .write(true)
         .open(folder.join("raw"))?;
-    raw.write_all(&[0; 1 << 16])?;
+    raw.write_all(&vec![0; 1 << 16])?;
     raw.sync_all()?;
     let mut names = vec!["bare", "keyfob", "fdatasync"];
     let mut contenders = vec![
@@ -114,7 +114,7 @@ fn one_caller(
             done.unwrap_or_else(|error| note(error.to_string()));
         }),
         Contender::new(1, |at| {
-            own(at).unwrap_or_else(|error| note(error.to_string()))
+            own(at).unwrap_or_else(|error| note(error.to_string()));
         }),
         Contender::new(1, |at| {
             let done = raw
@@ -129,7 +129,7 @@ fn one_caller(
         names.push(rival.name());
         contenders.push(Contender::new(1, move |at| {
             let done = if creates {
-                session.create(&rivals::digest(&format!("{} new", at)))
+                session.create(&rivals::digest(&format!("{at} new {verb}")))
             } else {
                 session.revoke(&digests[at * 7_919 % digests.len()])
             };

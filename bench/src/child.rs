@@ -61,9 +61,10 @@ impl Child {
 
     /// Waits until it has ended by itself.
     pub(crate) fn process_ended(&mut self) -> Outcome<()> {
-        match self.process.wait()?.success() {
-            true => Ok(()),
-            false => Err("another process failed".into()),
+        if self.process.wait()?.success() {
+            Ok(())
+        } else {
+            Err("another process failed".into())
         }
     }
 

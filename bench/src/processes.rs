@@ -96,7 +96,10 @@ fn catch_up(report: &mut Report, path: &Path, scale: &Scale) -> Outcome<()> {
         let worst = quantile(busy.clone(), 0.999);
         report.add(
             Row::new(
-                format!("first verification after another's commit of {} events: 99.9th percentile of CPU time", thousands(f64::from(events))),
+                format!(
+                    "first verification after another's commit of {}: 99.9th percentile of CPU time",
+                    if events == 1 { "an event" } else { "1,000 events" }
+                ),
                 time(worst),
             )
             .beside(format!(

@@ -41,7 +41,7 @@ fn run(command: &mut Command) -> Outcome<String> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(format!("{:?} failed", command.get_program()).into())
+        Err(format!("{} failed", command.get_program().display()).into())
     }
 }
 

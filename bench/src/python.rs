@@ -20,7 +20,7 @@ fn run(command: &mut Command) -> Outcome<String> {
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let last = said.lines().last().unwrap_or_default();
-    Err(format!("{:?} failed: {last}", command.get_program()).into())
+    Err(format!("{} failed: {last}", command.get_program().display()).into())
 }
 
 /// The interpreter of the environment, which is made anew when what it should hold has changed.

@@ -204,3 +204,38 @@ fn short(number: f64) -> String {
         thousands(number)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_that_is_missed_is_said_to_be_and_asks_for_its_profile() {
+        let mut report = Report::new();
+        report.add(
+            Row::new("slow", "9 ns")
+                .at_most(9.0, 5.0, "ns")
+                .profile("shape"),
+        );
+        report.add(
+            Row::new("fast", "4 ns")
+                .at_most(4.0, 5.0, "ns")
+                .profile("verify"),
+        );
+        report.add(Row::without("absent", "redis-server is not here"));
+        assert_eq!(report.targets(), (2, 1));
+        assert_eq!(report.to_profile(), ["shape"]);
+        let table = report.table();
+        assert!(table.contains("| slow | 9 ns |  | ≤ 5 ns: **missed** |"));
+        assert!(table.contains("| fast | 4 ns |  | ≤ 5 ns: met |"));
+        assert!(table.contains("| absent | - | not measured: redis-server is not here |  |"));
+    }
+
+    #[test]
+    fn of_two_targets_of_a_row_both_have_to_be_met() {
+        let row = Row::new("rate", "900 /s")
+            .at_least(2.0, 1.5, "× one")
+            .at_least(0.6, 0.7, "× bare");
+        assert_eq!(row.verdict(), "≥ 1.5 × one, ≥ 0.7 × bare: **missed**");
+    }
+}

@@ -147,3 +147,36 @@ impl Random {
         self.0 as usize % bound
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_processor_that_changes_its_speed_leaves_the_ratio_alone() {
+        // Both take twice as long in every other round.
+        let floor = vec![50.0, 100.0, 50.0, 100.0, 50.0];
+        let other = vec![60.0, 120.0, 60.0, 120.0, 60.0];
+        let timed = compare(&[floor, other]);
+        assert!((timed[1].ratio - 1.2).abs() < 1e-9);
+        assert!((timed[1].ns - 60.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_quantile_is_one_of_the_samples() {
+        let samples: Vec<f64> = (1..=1_000).rev().map(f64::from).collect();
+        assert!((median(samples.clone()) - 501.0).abs() < 1e-9);
+        assert!((quantile(samples.clone(), 0.999) - 1_000.0).abs() < 1e-9);
+        assert!((quantile(samples, 1.0) - 1_000.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn each_sample_of_a_prepared_contender_follows_an_untimed_one() {
+        let calls = std::cell::Cell::new(0);
+        let prepared = std::cell::Cell::new(0);
+        let call = |_| calls.set(calls.get() + 1);
+        let prepare = || prepared.set(prepared.get() + 1);
+        in_turn(3, &mut [Contender::new(5, call).prepared(prepare)]);
+        assert_eq!((calls.get(), prepared.get()), (2 * 5 * 4, 2 * 4));
+    }
+}

@@ -83,11 +83,11 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
             Contender::new(1_000, |_| refused(&wrong_prefix, &asked, Denied::Malformed)).warmed(),
             Contender::new(1_000, |_| refused(&bad_checksum, &asked, Denied::Malformed)).warmed(),
             Contender::new(200, |at| {
-                refused(unknown.get(at % KEYS), &asked, Denied::NotFound)
+                refused(unknown.get(at % KEYS), &asked, Denied::NotFound);
             })
             .warmed(),
             Contender::new(1_000, |_| {
-                refused(wrong_secret.expose(), &asked, Denied::NotFound)
+                refused(wrong_secret.expose(), &asked, Denied::NotFound);
             })
             .warmed(),
             Contender::new(1_000, |_| refused(one, &more, Denied::InsufficientScope)).warmed(),

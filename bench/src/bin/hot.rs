@@ -32,6 +32,10 @@ fn measured(path: &Path, calls: usize, store: &Store, requirement: &Requirement)
 }
 
 /// Whether all of the calls answered as they should.
+#[allow(
+    clippy::inline_always,
+    reason = "else what warms is collected with what is measured"
+)]
 #[inline(always)]
 fn walk(path: &Path, calls: usize, store: &Store, requirement: &Requirement) -> bool {
     match path {
