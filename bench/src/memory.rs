@@ -13,6 +13,7 @@ struct Resident {
     open: f64,
     after: f64,
     keys: f64,
+    kept: f64,
 }
 
 fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<Resident> {
@@ -24,7 +25,7 @@ fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<R
         .split(' ')
         .map(str::parse)
         .collect::<Result<_, _>>()?;
-    let [before, open, after, keys] = numbers[..] else {
+    let [before, open, after, keys, kept] = numbers[..] else {
         return Err(format!("another process answered {answer:?}").into());
     };
     Ok(Resident {
@@ -32,6 +33,7 @@ fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<R
         open,
         after,
         keys,
+        kept,
     })
 }
 
@@ -77,25 +79,18 @@ pub(crate) fn rows(
         .beside("the caches' limits are 16 + 16 MiB")
         .at_most(usual.after / MIB, 42.0, "MiB"),
     );
-    // What one key more takes: a process with all of them against one with half of them, each with
-    // the target's 128 bytes for every key it is to keep. One that did not fit would be left out
-    // and seem to take nothing; that all of them stay is what the times by key count show.
-    let half = folder.join("half");
-    let text = std::fs::read_to_string(&tokens)?;
-    let lines: Vec<&str> = text.lines().step_by(2).collect();
-    std::fs::write(&half, lines.join("\n"))?;
-    let all = measure(curves, &tokens, &(keys * 128).to_string(), "read")?;
-    let some = measure(curves, &half, &(lines.len() * 128).to_string(), "read")?;
-    let each = (all.after - some.after) / (all.keys - some.keys);
+    // Half of the keys fit at most, so that the memory is full.
+    let full = measure(curves, &tokens, &(keys * 113 / 2).to_string(), "read")?;
+    let each = (full.after - full.open) / full.kept;
     report.add(
         Row::new(
-            "resident memory that one more key in memory takes",
+            "for each key in memory, all that the process grew by",
             format!("{each:.0} B"),
         )
         .beside(format!(
-            "{} keys against {}",
-            thousands(all.keys),
-            thousands(some.keys)
+            "{} in memory, told by their times, of {} that were verified",
+            thousands(full.kept),
+            thousands(full.keys)
         ))
         .at_most(each, 128.0, "B"),
     );

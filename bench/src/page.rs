@@ -59,7 +59,7 @@ fn method(scale: &Scale) -> String {
          samples, a ratio the median of the rounds' ratios. Rates are of whole runs.\n\
          - **Keys** have a name and two scopes, and one of the two is asked for. A token that is drawn at random is copied \
          to one place before the sample begins, as a request's token has just been read from the network.\n\
-         - **In memory** means that every key of the store is kept by keyfob and was verified once; **from the \
+         - **In memory** means that every key of the store is kept by keyfob, which may take 256 bytes for each, and was verified once; **from the \
          file** that keyfob keeps none, with the pages of the file in the memory of the system. Nothing is measured \
          with pages that have to come from the disk. The rivals are warm in the same way.\n\
          - **The rivals do the same**: SHA-256 of the token, one lookup by it among the same keys, then revoked, expiry \
