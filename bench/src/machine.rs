@@ -46,7 +46,7 @@ pub(crate) fn machine(folder: &Path) -> String {
         "{} cores of {} {sha}{virtual_machine}, {gib:.0} GiB of memory, files on {}, Linux {}, {}",
         std::thread::available_parallelism().map_or(1, usize::from),
         field(&processor, "model name"),
-        says("stat", &["--file-system", "--format=%T", &folder]).unwrap_or("unknown".into()),
+        says("findmnt", &["-n", "-o", "FSTYPE", "-T", &folder]).unwrap_or("unknown".into()),
         read("/proc/sys/kernel/osrelease").trim(),
         says("rustc", &["--version"]).unwrap_or("an unknown rustc".into()),
     )

@@ -53,7 +53,7 @@ fn method(scale: &Scale) -> String {
          ![Verifications a second against the number of threads](threads.svg)\n\n\
          ## How it is measured\n\n\
          - **The floor F** is SHA-256 of one block, padded by hand, with the crate that keyfob uses. No verification \
-         that hashes the token can cost less. `{floor}` calls make a sample.\n\
+         that hashes the token can cost less. 1,000 calls make a sample.\n\
          - **In turn.** What is compared is sampled round after round a few milliseconds apart, {rounds} rounds \
          after one that is not counted ({commits} where a sample waits for the disk). A time is the median of its \
          samples, a ratio the median of the rounds' ratios. Rates are of whole runs.\n\
@@ -74,7 +74,6 @@ fn method(scale: &Scale) -> String {
          - The checks of a verification for staleness and for a fork are a part of each figure and cannot be told apart \
          from outside; `scripts/check-syscalls` shows that they make no system call, `scripts/check-instructions` counts \
          their instructions with all others.\n",
-        floor = 1_000,
         rounds = scale.rounds,
         commits = scale.commits,
         keys = thousands(scale.keys as f64),
