@@ -12,9 +12,8 @@ demo: ## Build the command and watch it create, verify, rotate and revoke real k
 test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test
 
-bench: ## Measure: the verbs beside the floor, then 1,000,000 keys; writes docs/benchmarks.md
-	@cargo bench --locked --package keyfob-bench
-	@cargo run --locked --release --package keyfob-bench -- 1000000 docs/benchmarks.md
+bench: ## Measure everything beside the floor and the rivals, half an hour; writes docs/benchmarks.md. KEYS=20000 tries it out
+	@scripts/bench $(KEYS)
 
 campaign: ## The tests that scale, for hours: kills, random changes, every byte, every answer
 	@KEYFOB_COHERENCE_SINGLE=100000 KEYFOB_COHERENCE_BATCHED=1000000 KEYFOB_COHERENCE_KILLS=1000 cargo test \

@@ -113,6 +113,39 @@ class CheckDependencies(unittest.TestCase):
         self.assertEqual(self.check.direct(metadata), {"redb", "clap"})
 
 
+class CheckInstructions(unittest.TestCase):
+    check = script("check-instructions")
+
+    def test_what_update_writes_is_read_back(self):
+        measured = {"floor": 3405, "verify above the floor": 57}
+        self.assertEqual(self.check.parse(self.check.text_of(measured)), measured)
+
+    def test_a_difference_within_the_tolerance_passes(self):
+        self.assertEqual(self.check.faults({"verify": 1029, "shape": 23}, {"verify": 1000, "shape": 20}), [])
+
+    def test_each_fault_is_found(self):
+        for measured in ({"verify": 1031}, {"verify": 969}, {"verify": 1000, "shape": 5}, {}):
+            self.assertEqual(len(self.check.faults(measured, {"verify": 1000})), 1, measured)
+
+    def test_every_path_has_a_committed_number(self):
+        committed = self.check.parse(self.check.COMMITTED.read_text(encoding="utf-8"))
+        self.assertEqual(set(committed), {self.check.name_of(path) for path in self.check.PATHS})
+
+
+class CheckSyscalls(unittest.TestCase):
+    check = script("check-syscalls")
+
+    def test_only_the_marked_calls_of_the_marking_thread_are_seen(self):
+        trace = "7 openat(3)\n7 getppid() = 1\n8 pread64(4) = 9\n7 pread64(4) = 9\n7 getppid() = 1\n7 fsync(3)\n"
+        self.assertEqual(self.check.between(trace), ["pread64"])
+        self.assertRaises(ValueError, self.check.between, "7 openat(3)\n")
+
+    def test_each_fault_is_found(self):
+        self.assertEqual(self.check.faults([], ["pread64"] * 1000), [])
+        self.assertEqual(len(self.check.faults(["pread64"], ["pread64"] * 1000)), 1)
+        self.assertEqual(len(self.check.faults([], [])), 1)
+
+
 class Parts(unittest.TestCase):
     """scripts/parts.sh: what fails is counted and named, and does not stop the rest."""
 

@@ -1,0 +1,81 @@
+//! The page with all that came out: `docs/benchmarks.md` and its pictures.
+
+use std::path::Path;
+
+use crate::machine::{load, machine, today};
+use crate::report::{Report, thousands};
+use crate::scale::Curves;
+use crate::{Outcome, Scale, pictures};
+
+pub(crate) fn write(
+    folder: &Path,
+    report: &Report,
+    curves: &Curves,
+    profiles: &str,
+    scale: &Scale,
+    measured_in: &Path,
+) -> Outcome<()> {
+    let latency = pictures::latency(&curves.latency, &scale.counts);
+    std::fs::write(folder.join("latency.svg"), latency)?;
+    std::fs::write(
+        folder.join("threads.svg"),
+        pictures::threads(&curves.threads),
+    )?;
+    let (targets, missed) = report.targets();
+    let page = format!(
+        "# Benchmarks\n\n\
+         Written by `make bench` on {}, in one run; every figure as it came out, and {missed} of {targets} \
+         targets were missed. The machine: {}; load when it ended: {}. Absolute times depend on it; ratios to the \
+         floor F and bytes carry over.\n\n\
+         {}\n\
+         {}\n\
+         {}",
+        today(),
+        machine(measured_in),
+        load(),
+        method(scale),
+        report.table(),
+        if profiles.is_empty() {
+            String::new()
+        } else {
+            format!("## Where the time goes in what was missed\n\n{profiles}")
+        }
+    );
+    let path = folder.join("benchmarks.md");
+    std::fs::write(&path, page.trim_end().to_owned() + "\n")?;
+    println!("written to {}", path.display());
+    Ok(())
+}
+
+fn method(scale: &Scale) -> String {
+    format!(
+        "![One verification against the number of keys, median](latency.svg)\n\n\
+         ![Verifications a second against the number of threads](threads.svg)\n\n\
+         ## How it is measured\n\n\
+         - **The floor F** is SHA-256 of one block, padded by hand, with the crate that keyfob uses. No verification \
+         that hashes the token can cost less. 1,000 calls make a sample.\n\
+         - **In turn.** What is compared is sampled round after round a few milliseconds apart, {rounds} rounds \
+         after one that is not counted ({commits} where a sample waits for the disk). A time is the median of its \
+         samples, a ratio the median of the rounds' ratios. Rates are of whole runs.\n\
+         - **Keys** have a name and two scopes, and one of the two is asked for. A token that is drawn at random is copied \
+         to one place before the sample begins, as a request's token has just been read from the network.\n\
+         - **In memory** means that every key of the store is kept by keyfob, which may take 256 bytes for each, and was verified once; **from the \
+         file** that keyfob keeps none, with the pages of the file in the memory of the system. Nothing is measured \
+         with pages that have to come from the disk. The rivals are warm in the same way.\n\
+         - **The rivals do the same**: SHA-256 of the token, one lookup by it among the same keys, then revoked, expiry \
+         and scope. redb is in the mode in which processes share a file; SQLite has a write-ahead log, prepared \
+         statements, a connection for each thread and 1 GB of memory; LMDB has its defaults; Redis answers one `GET` over \
+         loopback. What they do without: a log that cannot be edited unnoticed, projects, IP lists, refusals with a reason.\n\
+         - **Changes** are durable when they return, everywhere: two `fdatasync` in keyfob and redb, which processes \
+         share; SQLite with `synchronous = FULL`; LMDB with its defaults; Redis with `appendfsync always`. Each \
+         adds or updates a key and appends an event, in a store of {keys} keys.\n\
+         - **From Python**, the packages are measured as their pages show them, in one process of `python3`, with the number \
+         of keys that each row names.\n\
+         - The checks of a verification for staleness and for a fork are a part of each figure and cannot be told apart \
+         from outside; `scripts/check-syscalls` shows that they make no system call, `scripts/check-instructions` counts \
+         their instructions with all others.\n",
+        rounds = scale.rounds,
+        commits = scale.commits,
+        keys = thousands(scale.keys as f64),
+    )
+}
