@@ -137,9 +137,10 @@ fn short(word: u64) -> u16 {
 
 /// The low 48 bits of a word hold a checksum.
 #[inline]
-fn checksum_word(checksum: &[u8; 6]) -> u64 {
-    let [a, b, c, d, e, f] = *checksum;
-    u64::from_be_bytes([0, 0, a, b, c, d, e, f])
+fn checksum_word(checksum: [u8; 6]) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[2..].copy_from_slice(&checksum);
+    u64::from_be_bytes(bytes)
 }
 
 const CHECKSUM_BITS: u64 = (1 << 48) - 1;
@@ -328,7 +329,7 @@ impl Cache {
         &self,
         seen: Seen,
         IdText(id): IdText,
-        checksum: &[u8; 6],
+        checksum: [u8; 6],
     ) -> Option<Found<'_>> {
         let version = self.version_at(seen)?;
         let mark = self.position.mark.load(Ordering::Relaxed).cast_signed();
@@ -625,8 +626,8 @@ impl Entry {
     fn words(&self, id: [u64; 3], project_counter: u16, project_change: u32) -> [u64; WORDS] {
         let mut words = [0; WORDS];
         words[word::LOCK] = u64::from(self.class) << 32;
-        words[word::ID..word::ID + 3].copy_from_slice(&id);
-        words[word::DIGEST..word::DIGEST + 4].copy_from_slice(&self.digest.words());
+        words[word::ID..word::CHECKSUM].copy_from_slice(&id);
+        words[word::DIGEST..word::EXPIRES].copy_from_slice(&self.digest.words());
         let flags = [
             (self.revoked, flag::REVOKED),
             (self.disabled, flag::DISABLED),
@@ -638,10 +639,10 @@ impl Entry {
             .fold(project_counter << flag::PROJECT_SHIFT, |all, (_, flag)| {
                 all | flag
             });
-        words[word::CHECKSUM] = checksum_word(&self.checksum) | u64::from(flags) << 48;
+        words[word::CHECKSUM] = checksum_word(self.checksum) | u64::from(flags) << 48;
         words[word::EXPIRES] = self.expires_at.cast_unsigned();
         words[word::GENERATION] = u64::from(self.generation) | u64::from(project_change) << 32;
-        words[word::OWNER..word::OWNER + 3].copy_from_slice(&self.owner.0);
+        words[word::OWNER..word::MARK].copy_from_slice(&self.owner.0);
         words
     }
 }
@@ -788,7 +789,7 @@ mod tests {
     }
 
     fn cell_of(cache: &Cache, seen: Seen, key_id: KeyId, checksum: [u8; 6]) -> Option<Held<'_>> {
-        cache.find(seen, key_id.into(), &checksum)?.hold()
+        cache.find(seen, key_id.into(), checksum)?.hold()
     }
 
     fn is_there(cache: &Cache, number: u64) -> bool {
@@ -824,7 +825,7 @@ mod tests {
             };
             let cache = cache(2);
             cache.changing().insert(&entry, 100, true);
-            let found = cache.find(HERE, id(1).into(), &checksum).unwrap();
+            let found = cache.find(HERE, id(1).into(), checksum).unwrap();
             prop_assert!(found.is_secret(Presented::of_secret(&characters)));
             characters[42] ^= 1;
             prop_assert!(!found.is_secret(Presented::of_secret(&characters)));
@@ -833,7 +834,7 @@ mod tests {
             prop_assert_eq!(held.mark, 50);
             let mut other = checksum;
             other[5] ^= 1;
-            prop_assert!(cache.find(HERE, id(1).into(), &other).is_none());
+            prop_assert!(cache.find(HERE, id(1).into(), other).is_none());
             prop_assert_eq!(held.generation, generation);
             prop_assert_eq!(held.expires_at, expires_at);
             prop_assert_eq!(held.owner, Owner(owner));

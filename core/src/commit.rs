@@ -681,7 +681,9 @@ mod tests {
                 };
                 begun.send(()).unwrap();
                 let since = std::time::Instant::now();
-                while store.inner().unwrap().disk.waiting() < others && since.elapsed().as_secs() < 60 {
+                while store.inner().unwrap().disk.waiting() < others
+                    && since.elapsed().as_secs() < 60
+                {
                     std::thread::yield_now();
                 }
                 first()

@@ -121,9 +121,9 @@ impl Presented {
 
     #[inline]
     fn words(self) -> [u64; 4] {
-        let [a, b, c, d, e, f, g, h] = self.0;
-        let pair = |low, high| u64::from(low) | u64::from(high) << 32;
-        [pair(a, b), pair(c, d), pair(e, f), pair(g, h)]
+        let state = &self.0;
+        let pair = |at: usize| u64::from(state[at]) | u64::from(state[at + 1]) << 32;
+        [pair(0), pair(2), pair(4), pair(6)]
     }
 
     /// Whether it is the digest of these [`words`](Digest::words), in a time that does not tell
@@ -151,8 +151,8 @@ fn lane(low: u64, high: u64) -> [u8; 16] {
 /// The black box takes the sum of all differences, so that the compiler cannot leave it early.
 #[inline]
 fn ct_eq_words(one: [u64; 4], two: [u64; 4]) -> bool {
-    let ([a, b, c, d], [e, f, g, h]) = (one, two);
-    black_box((a ^ e) | (b ^ f) | (c ^ g) | (d ^ h)) == 0
+    let differs = |at: usize| one[at] ^ two[at];
+    black_box(differs(0) | differs(1) | differs(2) | differs(3)) == 0
 }
 
 impl fmt::Debug for Digest {

@@ -196,7 +196,7 @@ impl World {
 
     /// As `Store::judge_cached`.
     fn cached(&self, seen: Seen) -> Option<bool> {
-        let found = self.cache.find(seen, key().into(), &[0; 6])?;
+        let found = self.cache.find(seen, key().into(), [0; 6])?;
         let held = found.hold();
         HITS.fetch_add(usize::from(held.is_some()), Std::Relaxed);
         held.map(|held| !held.is_revoked())

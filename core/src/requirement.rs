@@ -63,9 +63,10 @@ pub(crate) struct RequiredScopes {
 impl RequiredScopes {
     fn new(all: Vec<Scope>, any: Vec<Scope>) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        let number = match all.is_empty() && any.is_empty() {
-            true => 0,
-            false => LAST.fetch_add(1, Ordering::Relaxed) + 1,
+        let number = if all.is_empty() && any.is_empty() {
+            0
+        } else {
+            LAST.fetch_add(1, Ordering::Relaxed) + 1
         };
         RequiredScopes { number, all, any }
     }

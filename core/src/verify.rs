@@ -374,7 +374,7 @@ impl Store {
         let parts = split(text)?;
         // The cell is loaded before the hash is computed, so that memory is not waited for.
         let key_id = IdText::of(parts.key_id);
-        let found = inner.cache.find(seen, key_id, parts.checksum)?;
+        let found = inner.cache.find(seen, key_id, *parts.checksum)?;
         let class = kept(ClassNumber(found.class()))?;
         if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
             return None;
