@@ -594,6 +594,33 @@ mod tests {
     }
 
     #[test]
+    fn neither_a_flush_nor_a_change_of_another_key_makes_the_cache_begin_anew() {
+        let (bench, store) = Bench::new();
+        let keys: Vec<_> = (0..3).map(|_| create(&store).unwrap()).collect();
+        for (_, token) in &keys {
+            assert_eq!(outcome(&store, token), Ok(()));
+        }
+        let [first, others @ ..] = &keys[..] else {
+            panic!("there are three");
+        };
+        let from_memory = || {
+            // The first one catches up with the file, the others must not need it.
+            assert_eq!(outcome(&store, &first.1), Ok(()));
+            bench.faults.fail_after(0, true);
+            for (_, token) in others {
+                assert_eq!(outcome(&store, token), Ok(()));
+            }
+            bench.faults.never_fail();
+        };
+        store.flush().unwrap();
+        from_memory();
+        create(&store).unwrap();
+        store.disable(create(&store).unwrap().0).unwrap();
+        from_memory();
+        assert_eq!(bench.faults.fired(), 0, "nothing was read");
+    }
+
+    #[test]
     fn a_flush_writes_what_waited_when_it_began_and_ends_under_traffic() {
         let (_bench, store) = Bench::new();
         let (known, _) = create(&store).unwrap();

@@ -101,12 +101,11 @@ impl Live {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The snapshot of what the header shows, begun if it is not kept. What shows nothing is never
-    /// the same as before.
+    /// The snapshot of what the header shows, begun if it is not kept. Where the header shows nothing
+    /// there is none to keep, since nothing would tell when it is of the past.
     fn snapshot_of(&self, seen: Seen, until: Instant) -> Result<Arc<Kept>, StoreError> {
         if let Some(kept) = &*self.kept()
             && kept.seen == seen
-            && seen != Seen::NOTHING
         {
             return Ok(Arc::clone(kept));
         }
@@ -115,8 +114,10 @@ impl Live {
             transaction: waiting_until(until, || self.begin_read())?,
             rows: read::KeptRows::default(),
         });
-        let before = self.kept().replace(Arc::clone(&kept));
-        drop(before);
+        if seen != Seen::NOTHING {
+            let before = self.kept().replace(Arc::clone(&kept));
+            drop(before);
+        }
         Ok(kept)
     }
 
