@@ -60,6 +60,10 @@ pub(crate) struct Entry {
     pub(crate) owner: Owner,
 }
 
+/// There is no cell to put anything into.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Full;
+
 /// A use that a cell counted and gives up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Used {
@@ -401,7 +405,8 @@ impl Cache {
         }
     }
 
-    /// The right to change the cache. Held for moments, never while a file is waited for.
+    /// The right to change the cache. Held while it catches up with the file, by whoever found that
+    /// it was behind; who finds it up to date does not need it.
     pub(crate) fn changing(&self) -> Changing<'_> {
         Changing {
             cache: self,
@@ -442,8 +447,14 @@ impl Changing<'_> {
     }
 
     /// Puts an entry in, in place of what its sets can spare best, and counts a use of it where it
-    /// was used. What the cell that makes room counted is answered.
-    pub(crate) fn insert(&mut self, entry: &Entry, at: u32, used: bool) -> Option<Used> {
+    /// was used. What the cell that makes room counted is answered, if there was one; nothing is put
+    /// into a cache without cells, and then `Err` is answered.
+    pub(crate) fn insert(
+        &mut self,
+        entry: &Entry,
+        at: u32,
+        used: bool,
+    ) -> Result<Option<Used>, Full> {
         let uses = u16::from(used);
         let id = IdText::from(entry.key_id);
         let own = self
@@ -453,16 +464,17 @@ impl Changing<'_> {
         let empty = || sets.clone().flat_map(Set::places).find(|p| p.tag() == 0);
         let place = own
             .or_else(empty)
-            .or_else(|| spare(sets.clone().flat_map(Set::places), at))?;
+            .or_else(|| spare(sets.clone().flat_map(Set::places), at))
+            .ok_or(Full)?;
         let made_room = place.collect();
         place.set_tag(0);
         let counter = project_counter(entry.project);
-        let [change] = self.cache.projects.get(usize::from(counter))?;
+        let [change] = self.cache.projects.get(usize::from(counter)).ok_or(Full)?;
         let words = entry.words(id.0, counter, low(change.load(Ordering::Relaxed)));
         write_cell(place.cell, words, at, uses);
         place.set_tag(tag);
         self.cache.marked.store(1, Ordering::Relaxed);
-        made_room
+        Ok(made_room)
     }
 
     /// Drops every cell of a key.
@@ -806,7 +818,7 @@ mod tests {
         let keys = 100_000;
         let cache = cache(keys * 128 / (WAYS * BYTES_PER_KEY));
         for number in 0..keys as u64 {
-            cache.changing().insert(&entry(number), 100, true);
+            cache.changing().insert(&entry(number), 100, true).unwrap();
         }
         let kept = (0..keys as u64).filter(|n| is_there(&cache, *n)).count();
         assert!(kept > keys * 96 / 100, "{kept} of {keys}");
@@ -827,7 +839,7 @@ mod tests {
                 project: project.map(ProjectId::from_bytes), owner: Owner(owner),
             };
             let cache = cache(2);
-            cache.changing().insert(&entry, 100, true);
+            cache.changing().insert(&entry, 100, true).unwrap();
             let found = cache.find(HERE, id(1).into(), checksum).unwrap();
             prop_assert!(found.is_secret(Presented::of_secret(&characters)));
             characters[42] ^= 1;
@@ -865,7 +877,7 @@ mod tests {
     #[test]
     fn a_cell_is_believed_only_where_the_header_shows_the_position() {
         let cache = cache(2);
-        cache.changing().insert(&entry(1), 100, true);
+        cache.changing().insert(&entry(1), 100, true).unwrap();
         assert!(is_there(&cache, 1));
         for other in [
             Seen {
@@ -894,7 +906,7 @@ mod tests {
     fn a_new_cache_believes_nothing() {
         let cache = Cache::new(1 << 20);
         assert!(cache.changing().through().is_none());
-        cache.changing().insert(&entry(1), 100, true);
+        cache.changing().insert(&entry(1), 100, true).unwrap();
         assert!(cell(&cache, Seen::default(), id(1)).is_none());
         assert!(!is_there(&cache, 1));
     }
@@ -903,7 +915,7 @@ mod tests {
     fn a_cache_of_no_bytes_holds_nothing() {
         let cache = Cache::new(0);
         cache.changing().publish(HERE, THROUGH, 0, false);
-        assert_eq!(cache.changing().insert(&entry(1), 100, true), None);
+        assert_eq!(cache.changing().insert(&entry(1), 100, true), Err(Full));
         assert!(!is_there(&cache, 1));
     }
 
@@ -914,7 +926,7 @@ mod tests {
         let mut new = old;
         (new.generation, new.checksum) = (2, *b"ghijkl");
         for one in [old, new, entry(2)] {
-            cache.changing().insert(&one, 100, true);
+            cache.changing().insert(&one, 100, true).unwrap();
         }
         let generations =
             [old, new].map(|one| Some(cell_of(&cache, HERE, id(1), one.checksum)?.generation));
@@ -938,11 +950,11 @@ mod tests {
             ..entry(number)
         };
         for one in [of(1, one), of(2, two), entry(3)] {
-            cache.changing().insert(&one, 100, true);
+            cache.changing().insert(&one, 100, true).unwrap();
         }
         cache.changing().drop_project(one);
         assert_eq!([1, 2, 3].map(|n| is_there(&cache, n)), [false, true, true]);
-        cache.changing().insert(&of(1, one), 100, true);
+        cache.changing().insert(&of(1, one), 100, true).unwrap();
         assert!(is_there(&cache, 1));
     }
 
@@ -951,7 +963,7 @@ mod tests {
         let cache = cache(4);
         let hot = 0..30;
         for number in hot.clone() {
-            cache.changing().insert(&entry(number), 100, true);
+            cache.changing().insert(&entry(number), 100, true).unwrap();
         }
         for number in hot.clone() {
             if let Some(held) = cell(&cache, HERE, id(number)) {
@@ -960,7 +972,7 @@ mod tests {
         }
         let before = hot.clone().filter(|n| is_there(&cache, *n)).count();
         for number in 1_000..11_000 {
-            cache.changing().insert(&entry(number), 102, true);
+            cache.changing().insert(&entry(number), 102, true).unwrap();
         }
         let after = hot.clone().filter(|n| is_there(&cache, *n)).count();
         assert_eq!(before, after);
@@ -968,7 +980,8 @@ mod tests {
         for number in 20_000..30_000 {
             cache
                 .changing()
-                .insert(&entry(number), 102 + PROVEN_SECONDS, true);
+                .insert(&entry(number), 102 + PROVEN_SECONDS, true)
+                .unwrap();
         }
         assert_eq!(hot.clone().filter(|n| is_there(&cache, *n)).count(), 0);
     }
@@ -976,7 +989,7 @@ mod tests {
     #[test]
     fn every_use_is_collected_once_also_from_a_cell_that_made_room() {
         let cache = cache(1);
-        cache.changing().insert(&entry(1), 100, true);
+        cache.changing().insert(&entry(1), 100, true).unwrap();
         let held = || cell(&cache, HERE, id(1)).unwrap();
         cache.mark(&held(), 101);
         cache.mark(&held(), 101);
@@ -993,7 +1006,7 @@ mod tests {
         cache.mark(&held(), 106);
         let mut made_room = Vec::new();
         for number in 2..100 {
-            made_room.extend(cache.changing().insert(&entry(number), 800, true));
+            made_room.extend(cache.changing().insert(&entry(number), 800, true).unwrap());
         }
         assert!(made_room.contains(&used(106, 1)));
         let mut dropped = Vec::new();
@@ -1020,7 +1033,7 @@ mod tests {
         };
         let keys: Vec<u64> = (0..).filter(first_is_zero).take(3 * WAYS).collect();
         for number in &keys {
-            cache.changing().insert(&entry(*number), 100, true);
+            cache.changing().insert(&entry(*number), 100, true).unwrap();
         }
         assert!(keys.iter().all(|number| is_there(&cache, *number)));
         for number in &keys {
@@ -1032,10 +1045,10 @@ mod tests {
     #[test]
     fn a_mark_for_a_cell_that_was_filled_anew_is_not_taken() {
         let cache = cache(1);
-        cache.changing().insert(&entry(1), 100, true);
+        cache.changing().insert(&entry(1), 100, true).unwrap();
         let held = cell(&cache, HERE, id(1)).unwrap();
         cache.changing().drop_key(id(1), &mut Vec::new());
-        cache.changing().insert(&entry(2), 100, true);
+        cache.changing().insert(&entry(2), 100, true).unwrap();
         cache.changing().collect();
         cache.mark(&held, 200);
         assert_eq!(cache.changing().collect(), []);

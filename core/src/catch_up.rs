@@ -2,6 +2,7 @@
 //! position moves to what the header showed before the snapshot was taken.
 
 use crate::cache::{Cache, Changing, Through, Used};
+use crate::disk::codec::{check_event, decode_event};
 use crate::disk::read::{Reader, is_changing};
 use crate::disk::schema::State;
 use crate::error::StoreError;
@@ -35,7 +36,7 @@ pub(crate) trait Source {
     fn check(&self) -> Result<(), Self::Error>;
 
     /// What the events after a given one are about, up to the snapshot's last; none where the log
-    /// does not go on from that one, or goes on too far.
+    /// does not go on from that one, goes on too far, or was changed by others than the store.
     fn since(&self, through: Through) -> Result<Option<Vec<Subject>>, Self::Error>;
 
     /// The last sequence in a snapshot that begins now.
@@ -125,7 +126,8 @@ fn drop_changed(changing: &mut Changing<'_>, subjects: Option<Vec<Subject>>, use
 struct OfStore<'a> {
     inner: &'a Inner,
     reader: &'a Reader<'a>,
-    last: u64,
+    /// Where its log ends, by the state, which is authenticated.
+    last: Through,
 }
 
 impl Source for OfStore<'_> {
@@ -137,14 +139,24 @@ impl Source for OfStore<'_> {
 
     fn since(&self, through: Through) -> Result<Option<Vec<Subject>>, StoreError> {
         let known = self.reader.event(through.sequence)?;
-        let goes_on = self.last - through.sequence <= MOST_EVENTS
+        let goes_on = self.last.sequence - through.sequence <= MOST_EVENTS
             && known.is_some_and(|event| event.hash == through.hash);
         if !goes_on {
             return Ok(None);
         }
-        let events = self.reader.events_after(through.sequence, usize::MAX)?;
-        let subjects = events.into_iter().map(|event| event.subject);
-        Ok(Some(subjects.collect()))
+        // An event that is believed decides what stays in memory, and so grants: the chain has to
+        // lead from the hash that is remembered to the one in the state, which carries a tag.
+        let rows = self.reader.raw_events(through.sequence, usize::MAX)?;
+        let mut hash = through.hash;
+        let mut subjects = Vec::with_capacity(rows.len());
+        for (sequence, row) in &rows {
+            let Ok(next) = check_event(self.reader.ring(), &hash, *sequence, row) else {
+                return Ok(None);
+            };
+            hash = next;
+            subjects.push(decode_event(*sequence, row)?.0.subject);
+        }
+        Ok((hash == self.last.hash).then_some(subjects))
     }
 
     fn newest(&self) -> Result<u64, StoreError> {
@@ -160,6 +172,7 @@ impl Inner {
     /// then lets `fill` put in what was read in that snapshot.
     ///
     /// The mutex of the cache is held meanwhile, over reads of a snapshot that was begun before.
+    /// Others that have to read the file wait for that; a verification from memory does not.
     pub(crate) fn catch_up(
         &self,
         reader: &Reader<'_>,
@@ -185,7 +198,7 @@ impl Inner {
         let source = OfStore {
             inner: self,
             reader,
-            last: state.sequence,
+            last: here.through,
         };
         let mut used = Vec::new();
         let followed = follow(&self.cache, here, &source, &mut used, fill);

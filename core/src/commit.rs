@@ -593,6 +593,62 @@ mod tests {
         options().exclusive(true).open(&bench.path).unwrap();
     }
 
+    /// The thread that opened the file again held the handle and waited for the lock of a transaction
+    /// whose owner waited for the handle; both, and all who came, ran into their deadlines.
+    #[test]
+    fn after_a_fault_nobody_waits_for_somebody_who_waits() {
+        let (bench, store) = Bench::new();
+        store.close().unwrap();
+        let options = bench.options().page_cache_bytes(64 * 1024);
+        let store = options.open(&bench.path).unwrap();
+        let busy = std::sync::atomic::AtomicU64::new(0);
+        let left = std::sync::atomic::AtomicI64::new(2_000);
+        let relaxed = std::sync::atomic::Ordering::Relaxed;
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    while left.fetch_sub(1, relaxed) > 0 {
+                        let done = create(&store).and_then(|(id, token)| {
+                            let _ = outcome(&store, &token);
+                            store.revoke(id, &Revoke::default()).map(|_| ())
+                        });
+                        let is_busy = done.is_err_and(|error| error.code() == Code::BUSY);
+                        busy.fetch_add(u64::from(is_busy), relaxed);
+                    }
+                });
+            }
+            let mut number = 7_u64;
+            while left.load(relaxed) > 0 {
+                number = number
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1_442_695_040_888_963_407);
+                std::thread::sleep(Duration::from_millis(3 + (number >> 60)));
+                let after = i64::try_from(number >> 33 & 63).unwrap();
+                bench.faults.fail_after(after, false);
+            }
+        });
+        bench.faults.never_fail();
+        assert!(bench.faults.fired() > 10, "hardly a fault");
+        assert_eq!(busy.load(relaxed), 0);
+        assert_whole(&store);
+    }
+
+    #[test]
+    fn uses_are_counted_where_no_key_fits_into_memory() {
+        for bytes in [0, 1_000] {
+            let (bench, store) = Bench::new();
+            let (id, token) = create(&store).unwrap();
+            store.close().unwrap();
+            let options = bench.options().key_cache_bytes(bytes);
+            let store = options.open(&bench.path).unwrap();
+            for _ in 0..3 {
+                assert_eq!(outcome(&store, &token), Ok(()));
+            }
+            store.flush().unwrap();
+            assert_eq!(store.get(id).unwrap().used.uses, 3, "{bytes} bytes");
+        }
+    }
+
     #[test]
     fn neither_a_flush_nor_a_change_of_another_key_makes_the_cache_begin_anew() {
         let (bench, store) = Bench::new();

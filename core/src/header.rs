@@ -32,7 +32,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering, fence};
 use std::time::Duration;
 
 use rustix::fs::{Mode, OFlags};
@@ -221,7 +221,10 @@ impl Mapping {
         // SAFETY: offset + 8 lies within the page and is a multiple of 8, as asserted below; the
         // page is mapped as long as `self` is, and other processes write it only through the file.
         let word = unsafe { AtomicU64::from_ptr(self.page.as_ptr().add(offset).cast()) };
-        word.load(Ordering::Acquire)
+        let value = word.load(Ordering::Relaxed);
+        // Memory that may only be read gives relaxed loads; the fence makes an acquire of one.
+        fence(Ordering::Acquire);
+        value
     }
 
     #[inline]
@@ -229,7 +232,12 @@ impl Mapping {
         let ids = || Ok::<_, Infallible>(ID_OFFSETS.map(|offset| self.word(offset)));
         // SAFETY: the offset lies within the page; as above.
         let state = unsafe { AtomicU8::from_ptr(self.page.as_ptr().add(STATE_OFFSET)) };
-        let Ok(seen) = look(ids, || Ok(state.load(Ordering::Acquire)));
+        let state = || {
+            let value = state.load(Ordering::Relaxed);
+            fence(Ordering::Acquire);
+            Ok(value)
+        };
+        let Ok(seen) = look(ids, state);
         seen
     }
 }

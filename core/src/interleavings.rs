@@ -225,7 +225,7 @@ impl World {
             last: commit,
         };
         let followed = follow(&self.cache, here, &source, &mut Vec::new(), |changing| {
-            changing.insert(&entry, 0, false);
+            changing.insert(&entry, 0, false).unwrap();
         });
         assert_eq!(followed, Ok(Followed::UpToDate));
         !entry.revoked

@@ -104,6 +104,8 @@ pub(crate) fn usable(open: &Weak<Inner>) -> Option<Arc<Inner>> {
 /// One opening of a store: a handle, its clones, and those of other actors.
 pub(crate) struct Opening {
     pub(crate) terms: Arc<Terms>,
+    /// What this opening asked for, beside the terms.
+    pub(crate) least_sequence: Option<u64>,
     pub(crate) closed: AtomicBool,
     pub(crate) share: ForkLocal<Share>,
 }
@@ -116,7 +118,7 @@ impl Opening {
             if self.terms.agreed.disk.exclusive {
                 return Err(StoreError::Forked);
             }
-            Share::reopened(&self.terms)
+            Share::reopened(&self.terms, self.least_sequence)
         })?;
         Ok(&share.inner)
     }
@@ -126,6 +128,21 @@ impl Opening {
 pub(crate) struct Share {
     pub(crate) inner: Arc<Inner>,
     given_up: AtomicBool,
+}
+
+/// Refuses a file that holds another store than the parent had, or an older copy than it accepts.
+fn check_content(inner: &Inner, terms: &Terms, least: Option<u64>) -> Result<(), StoreError> {
+    let (store_id, found) = inner.read(|reader| {
+        let state = reader.state()?;
+        Ok::<_, StoreError>((reader.identity()?.store_id, state.sequence))
+    })?;
+    if store_id != terms.identity.store_id {
+        return Err(StoreError::Replaced(terms.place.clone()));
+    }
+    match least {
+        Some(least) if found < least => Err(StoreError::RolledBack { found, least }),
+        _ => Ok(()),
+    }
 }
 
 impl Share {
@@ -140,7 +157,7 @@ impl Share {
 
     /// A share in the store that a child of a fork has by the terms of its parent: the one that it
     /// has of the file already, or a new one.
-    fn reopened(terms: &Arc<Terms>) -> Result<Self, StoreError> {
+    fn reopened(terms: &Arc<Terms>, least: Option<u64>) -> Result<Self, StoreError> {
         let slot = if terms.apart {
             Arc::default()
         } else {
@@ -149,6 +166,7 @@ impl Share {
         let mut open = lock(&slot);
         if let Some(inner) = usable(&open) {
             inner.terms.agreed.allow(&terms.agreed)?;
+            check_content(&inner, terms, least)?;
             return Ok(Share::of(inner));
         }
         let disk = Disk::open(&terms.place, terms.agreed.disk.clone())?;
@@ -156,6 +174,7 @@ impl Share {
             return Err(StoreError::Replaced(terms.place.clone()));
         }
         let inner = Inner::new(Arc::clone(terms), disk, Arc::clone(&slot));
+        check_content(&inner, terms, least)?;
         *open = Arc::downgrade(&inner);
         Ok(Share::of(inner))
     }

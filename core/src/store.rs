@@ -376,7 +376,7 @@ impl StoreOptions {
         let path = path.as_ref();
         if self.apart {
             let inner = self.open_anew(path, Arc::default())?;
-            return Ok(Store::of(inner, &self.actor));
+            return Ok(Store::of(inner, &self));
         }
         loop {
             let id = FileId::at(path)?;
@@ -394,13 +394,13 @@ impl StoreOptions {
                     reader.state()
                 })?;
                 self.allow(&inner.terms.identity, &state)?;
-                return Ok(Store::of(inner, &self.actor));
+                return Ok(Store::of(inner, &self));
             }
             let inner = self.open_anew(path, Arc::clone(&slot))?;
             // Else another file took its place in between.
             if inner.disk.id() == id {
                 *open = Arc::downgrade(&inner);
-                return Ok(Store::of(inner, &self.actor));
+                return Ok(Store::of(inner, &self));
             }
         }
     }
@@ -481,7 +481,7 @@ impl StoreOptions {
         self.apart = true;
         self.disk = disk.options().clone();
         let terms = self.terms(path, &disk, identity, ring);
-        Store::of(Inner::new(terms, disk, Arc::default()), &self.actor)
+        Store::of(Inner::new(terms, disk, Arc::default()), &self)
     }
 
     /// The same options for another file.
@@ -613,17 +613,18 @@ impl Store {
     }
 
     /// A new opening of a store. Where others share it, with its slot locked.
-    fn of(inner: Arc<Inner>, actor: &str) -> Self {
+    fn of(inner: Arc<Inner>, options: &StoreOptions) -> Self {
         let share = ForkLocal::new();
         let terms = Arc::clone(&inner.terms);
         share.get_or_make(|| Share::of(inner));
         Store {
             opening: Arc::new(Opening {
                 terms,
+                least_sequence: options.least_sequence,
                 closed: AtomicBool::new(false),
                 share,
             }),
-            actor: actor.into(),
+            actor: options.actor.as_str().into(),
         }
     }
 

@@ -516,8 +516,10 @@ impl Store {
                 inner.catch_up(reader, &state, seen, |changing| {
                     if let Some((entry, at)) = entry {
                         let used = outcome.is_ok() && !inner.disk.options().read_only;
-                        inner.keep_uses(changing.insert(&entry, at, used));
-                        counted = used;
+                        if let Ok(made_room) = changing.insert(&entry, at, used) {
+                            inner.keep_uses(made_room);
+                            counted = used;
+                        }
                     }
                 })?;
             }

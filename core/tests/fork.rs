@@ -582,6 +582,57 @@ fn a_child_of_a_process_that_has_the_store_for_itself_is_told_what_to_do() {
     assert_whole(&path);
 }
 
+/// The child opens the file again, and once forgot what its parent's open had asked for.
+#[test]
+fn a_child_accepts_no_older_copy_than_its_parent_did_and_no_other_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, path) = new_store(&folder);
+    let (id, token) = key(&store, "k");
+    store.close().unwrap();
+    let older = std::fs::read(&path).unwrap();
+    let store = options().open(&path).unwrap();
+    store.revoke(id, &Revoke::default()).unwrap();
+    let least = store.info().unwrap().sequence;
+    store.close().unwrap();
+    let store = options().least_sequence(least).open(&path).unwrap();
+    assert_eq!(verify(&store, &token, &plain()), Code::REVOKED);
+    let put = |content: &[u8]| {
+        let mut file = File::options().write(true).open(&path).unwrap();
+        file.write_all(content).unwrap();
+        file.set_len(content.len() as u64).unwrap();
+    };
+    put(&older);
+    child(How::Fork, |_| {
+        assert_eq!(verify(&store, &token, &plain()), Code::ROLLED_BACK);
+    })
+    .end();
+    let another = folder.path().join("another");
+    options()
+        .prefix("acme")
+        .unwrap()
+        .create(&another)
+        .unwrap()
+        .close()
+        .unwrap();
+    put(&std::fs::read(&another).unwrap());
+    child(How::Fork, |_| {
+        let found = verify(&store, &token, &plain());
+        assert!(
+            [Code::REPLACED, Code::CORRUPTED].contains(&found),
+            "{found}"
+        );
+        // Also where the child opened the other store by itself.
+        let other = options().open(&path).unwrap();
+        let found = verify(&store, &token, &plain());
+        assert!(
+            [Code::REPLACED, Code::CORRUPTED].contains(&found),
+            "{found}"
+        );
+        other.close().unwrap();
+    })
+    .end();
+}
+
 #[test]
 fn a_callback_that_forks_does_not_let_the_child_go_on_with_what_it_is_in() {
     let folder = tempfile::tempdir().unwrap();

@@ -19,6 +19,7 @@ type Index<K> = TableDefinition<'static, K, ()>;
 
 const META: Rows<&str> = TableDefinition::new("meta");
 const KEYS: Rows<&[u8; 16]> = TableDefinition::new("keys");
+const EVENTS: Rows<u64> = TableDefinition::new("events");
 const REQUESTS: Rows<&[u8; 32]> = TableDefinition::new("requests");
 const REQUESTS_BY_TIME: Index<&[u8; 40]> = TableDefinition::new("requests_by_time");
 const NAMES: TableDefinition<'_, &str, &[u8; 16]> = TableDefinition::new("project_names");
@@ -487,4 +488,45 @@ fn the_error_of_a_damaged_row_names_the_row_and_what_to_do() {
         assert!(text.contains("keyfob check"), "{text}");
     }
     assert!(findings(&home.store).join("\n").contains(&id.to_string()));
+}
+
+/// What an event says decides what a process forgets that has the key in memory. One of whose id a
+/// bit was turned, or that was taken out, once left a revoked key good in every such process.
+#[test]
+fn an_event_that_was_edited_or_taken_out_leaves_no_revoked_key_good_in_memory() {
+    for pepper in [None, Some([3; 32])] {
+        for taken_out in [false, true] {
+            let folder = folder();
+            let path = folder.path().join("keys.redb");
+            let clock = Clock::manual(at(1_000));
+            let options = || match pepper {
+                None => options(&clock).apart(),
+                Some(bytes) => options(&clock).apart().pepper(Pepper::new(bytes)),
+            };
+            let verifier = options().create(&path).unwrap();
+            let (id, token) = made(verifier.create(&NewKey::new("k")).unwrap());
+            let (_, other) = made(verifier.create(&NewKey::new("other")).unwrap());
+            assert_eq!(verify(&verifier, token.expose(), &plain()), Code::OK);
+            let operator = options().open(&path).unwrap();
+            operator.revoke(id, &Revoke::default()).unwrap();
+            edit(&path, |transaction| {
+                let mut events = transaction.open_table(EVENTS).unwrap();
+                let (last, mut row) = {
+                    let (last, row) = events.last().unwrap().unwrap();
+                    (last.value(), row.value().to_vec())
+                };
+                if taken_out {
+                    events.remove(last).unwrap();
+                    return;
+                }
+                let mut places = row.windows(16);
+                let place = places.position(|bytes| bytes == id.as_bytes()).unwrap();
+                row[place + 15] ^= 1;
+                events.insert(last, row.as_slice()).unwrap();
+            });
+            // Another key, with which the cache catches up.
+            assert_eq!(verify(&verifier, other.expose(), &plain()), Code::OK);
+            assert_eq!(verify(&verifier, token.expose(), &plain()), Code::REVOKED);
+        }
+    }
 }

@@ -197,9 +197,14 @@ impl Disk {
                 })) => Err(error),
                 Err(failure) => {
                     let failure = failure.map(|unmade| unmade.error);
-                    self.lose_after(&live, &failure);
-                    // Undone, and the others told, before anybody begins anew.
+                    if matches!(failure, Guarded::Panicked(_)) {
+                        live.tear();
+                    }
+                    // Undone, and the others told, before anybody begins anew. And before the
+                    // handle is asked for: who opens the file again has it, and waits for the lock
+                    // that this transaction holds.
                     drop(shared);
+                    self.lose_after(&live, &failure);
                     drop(turn);
                     return Err(WriteFailure::Before(self.after_failure(live, failure)));
                 }

@@ -665,9 +665,13 @@ impl Disk {
             .ok_or(StoreError::Busy)?;
         drop(self.live(until)?);
         let mut handle = self.handle.take(until).ok_or(StoreError::Busy)?;
-        let Handle::Open(mut live) = std::mem::replace(&mut *handle, Handle::Lost { check: false })
-        else {
-            return Err(StoreError::Busy);
+        let mut live = match std::mem::replace(&mut *handle, Handle::Lost { check: false }) {
+            Handle::Open(live) => live,
+            // Lost in between, or closed.
+            other => {
+                *handle = other;
+                return Err(StoreError::Busy);
+            }
         };
         // Half as long as those who come meanwhile wait.
         let until = deadline(self.options.deadlines.read / 2);
