@@ -92,7 +92,9 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
             );
         }
         for (name, timed) in &measured {
-            if let Ok(timed) = timed {
+            if let Ok(timed) = timed
+                && *name != LOAD
+            {
                 Line::of(&mut curves.latency, name)
                     .points
                     .push((keys as f64, timed.ns));
@@ -144,11 +146,14 @@ fn measure(
     let by = |store: &'_ Store, at: usize| {
         count(black_box(store.verify(black_box(drawn.borrow().get(at % MANY)), &asked)).is_ok());
     };
-    let mut names = vec!["floor", "keyfob, in memory", "keyfob, from the file"];
+    let mut names = vec!["floor", "keyfob, in memory", "keyfob, from the file", LOAD];
+    let places = places(tokens.len());
+    let mut place = 0;
     let mut contenders = vec![
         floor_contender(),
         Contender::new(MANY, |at| by(hot, at)).prepared(draw),
         Contender::new(SOME, |at| by(cold, at)).prepared(draw),
+        Contender::new(MANY, |_| place = black_box(places[place][0])).warmed(),
     ];
     let mut absent = Vec::new();
     for rival in found {
@@ -176,6 +181,20 @@ fn measure(
     let mut measured: Measured = names.into_iter().zip(timed.into_iter().map(Ok)).collect();
     measured.extend(absent);
     Ok(measured)
+}
+
+/// What a verification of a random key cannot do without: one load from as much memory as the keys
+/// take, whose place is known only when the load before it has come.
+const LOAD: &str = "a bare load from 128 bytes a key";
+
+/// So many places, each of which names the next, all in one round.
+fn places(many: usize) -> Vec<[usize; 16]> {
+    let mut random = Random::new();
+    let mut order: Vec<usize> = (0..many).collect();
+    for at in (1..many).rev() {
+        order.swap(at, random.below(at));
+    }
+    order.into_iter().map(|next| [next; 16]).collect()
 }
 
 fn tell(report: &mut Report, keys: usize, measured: &Measured, scale: &Scale) {
