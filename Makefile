@@ -12,7 +12,7 @@ demo: ## Build the command and watch it create, verify, rotate and revoke real k
 test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test
 
-bench: ## Measure everything beside the floor and the rivals, half an hour; writes docs/benchmarks.md. KEYS=20000 tries it out
+bench: ## Measure everything beside the floor and the rivals, ten minutes; writes docs/benchmarks.md. KEYS=20000 tries it out
 	@scripts/bench $(KEYS)
 
 campaign: ## The tests that scale, for hours: kills, random changes, every byte, every answer
