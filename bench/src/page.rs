@@ -51,13 +51,13 @@ pub(crate) fn write(
 const MISSES: &str = "\
 ## What is behind the targets that were missed
 
-- **Random among many keys**: the row of the bare load says what this machine takes for one load from as much memory that has to wait for the one before. From 100,000 keys on that alone is more than the target, or nearly; a verification waits for about two (the tags are near, the cell is not). Large pages were worth a third of it.
-- **Refusals of another shape or prefix** are counted, for every code and exactly: the atomic addition alone takes some 5 ns, and the look at the header and the position, without which an imported key could be missed, the rest.
-- **From the file, 10,000,000 keys**: redb reads several pages of 4 KiB with a system call each, through memory of the same kind; redb alone takes longer. One `statx` of about 1 us looks whether the file still stands at its path.
-- **After another process's commit**: redb empties its page cache and reads the header, the state and the key's pages again. An event is believed only where its hash follows from the one before, so that 1,000 of them are 1,000 hashes and decodings.
+- **Random among many keys**: the row of the bare load says what this machine takes for one load from as much memory that has to wait for the one before. From 100,000 keys on that alone is more than the target, or nearly; a verification waits for about two (that the tags stay near and the cell does not is the design, not a figure).
+- **Refusals of another shape or prefix** are counted, for every code and exactly: by an atomic addition, after a look at the header and the position, without which an imported key could be missed. How the time is divided between these was not measured beyond the profile below.
+- **From the file, 10,000,000 keys**: redb reads several pages of 4 KiB with a system call each, through memory of the same kind; redb alone takes longer. One `statx` looks whether the file still stands at its path.
+- **After another process's commit**: redb empties its page cache and reads the header, the state and the key's pages again. An event is believed only where its hash follows from the one before, so that 1,000 of them are 1,000 hashes and decodings. There is no profile of it: it needs a second process.
 - **Create and revoke** take what a bare commit of the same rows takes; redb's shared mode flushes twice where SQLite's log does once.
-- **32 callers** share commits; each makes its change on a thread of its own, and waking so many costs more than one thread that commits the rows of all.
-- **Memory**: last-used marks of keys that were pushed out of memory wait for the next flush, which this process does not make; with the default interval they wait five seconds. What a process grows by for each key counts pages that are half used.
+- **32 callers** share commits; each makes its change on a thread of its own, and where the bare one hands all rows to one thread. That waking so many is what costs is a supposition; there is no profile of it.
+- **Memory**: last-used marks of keys that were pushed out of memory wait for the next flush, which this process does not make; with the default interval they wait five seconds. That is a defect of ours and no limit of the machine: nothing else bounds them. Why a process grows by more for each key than the 121 bytes of the table was not looked into.
 - **333 bytes for a key with project, owner and expiry**: the event says what was given.
 ";
 
