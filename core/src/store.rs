@@ -14,7 +14,7 @@ use crate::disk::read::{Peppers, Reader, identify, identity_claimed, is_changing
 use crate::disk::schema::{Identity, PepperState, State};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
-use crate::error::{Denied, Error, Misuse, StoreError};
+use crate::error::{Denied, Error, Misuse, StoreError, VerifyError};
 use crate::header::{ForkLocal, Process, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
@@ -699,18 +699,6 @@ impl Store {
         self.opening.terms.on_refusal.set(callback.map(Arc::new));
     }
 
-    pub(crate) fn refused(&self, refusal: Refusal) {
-        // The order of `Denied::ALL` is that of the enum.
-        let place = refusal.denied as usize;
-        let share = self.opening.share.get();
-        if let Some(counter) = share.and_then(|share| share.inner.refusals.get(place)) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(callback) = self.opening.terms.on_refusal.get() {
-            callback(refusal);
-        }
-    }
-
     /// Runs a read over one snapshot. Must not be nested.
     pub(crate) fn read<T, E: From<StoreError> + AsStoreError>(
         &self,
@@ -721,6 +709,17 @@ impl Store {
 }
 
 impl Inner {
+    /// Counts a refusal, tells whoever wants to hear of it, and makes it the answer.
+    #[inline]
+    pub(crate) fn refuse(&self, denied: Denied, key_id: Option<KeyId>) -> VerifyError {
+        // The order of `Denied::ALL` is that of the enum.
+        self.refusals[denied as usize].fetch_add(1, Ordering::Relaxed);
+        if let Some(callback) = self.terms.on_refusal.get() {
+            callback(Refusal { denied, key_id });
+        }
+        denied.into()
+    }
+
     pub(crate) fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
         Arc::new_cyclic(|me| Inner {
             opened_at: (terms.agreed.clock.now(), terms.agreed.clock.passed()),

@@ -18,7 +18,7 @@ use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Requirement};
-use crate::store::{Inner, Refusal, Store};
+use crate::store::{Inner, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
 use crate::usage::SecretId;
@@ -241,7 +241,7 @@ impl Store {
         let inner = self.inner()?;
         let token = token.as_ref();
         let seen = inner.disk.observe();
-        match self.judge_cached(inner, token, requirement, seen) {
+        match inner.judge_cached(token, requirement, seen) {
             Some(outcome) => outcome,
             None => self.verify_uncached(inner, token, requirement, seen),
         }
@@ -256,9 +256,20 @@ impl Store {
         seen: Seen,
     ) -> Result<Verified, VerifyError> {
         if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
-            self.sound()?;
-            return Err(self.refusal(Denied::Malformed, None));
+            inner.disk.check_replaced()?;
+            return Err(inner.refuse(Denied::Malformed, None));
         }
+        self.verify_from_file(inner, token, requirement, seen)
+    }
+
+    #[inline(never)]
+    fn verify_from_file(
+        &self,
+        inner: &Inner,
+        token: &[u8],
+        requirement: &Requirement,
+        seen: Seen,
+    ) -> Result<Verified, VerifyError> {
         let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
         inner.start_flushing();
         match judged.outcome {
@@ -268,7 +279,7 @@ impl Store {
                 }
                 Ok(verified)
             }
-            Err(denied) => Err(self.refusal(denied, judged.found.map(|(id, _)| id))),
+            Err(denied) => Err(inner.refuse(denied, judged.found.map(|(id, _)| id))),
         }
     }
 
@@ -300,10 +311,7 @@ impl Store {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
             Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
-            Err(denied) => {
-                self.sound()?;
-                Err(self.refusal(denied, None))
-            }
+            Err(denied) => Err(self.sound()?.refuse(denied, None)),
         }
     }
 
@@ -352,73 +360,6 @@ impl Store {
         } else {
             Ok(keys)
         })
-    }
-
-    /// Counts a refusal, and makes it the answer.
-    fn refusal(&self, denied: Denied, key_id: Option<KeyId>) -> VerifyError {
-        self.refused(Refusal { denied, key_id });
-        denied.into()
-    }
-
-    /// The walk with the record from the cache; none where the cache cannot tell. The text is
-    /// compared with the one that the record was cached for, so that what differs in any character
-    /// is left to the walk that reads all of it.
-    #[inline]
-    fn judge_cached(
-        &self,
-        inner: &Inner,
-        text: &[u8],
-        requirement: &Requirement,
-        seen: Seen,
-    ) -> Option<Result<Verified, VerifyError>> {
-        let parts = split(text)?;
-        // The cell is loaded before the hash is computed, so that memory is not waited for.
-        let key_id = IdText::of(parts.key_id);
-        let found = inner.cache.find(seen, key_id, *parts.checksum)?;
-        let class = kept(ClassNumber(found.class()))?;
-        if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
-            return None;
-        }
-        let held = found.hold()?;
-        if asks_for_project(class, requirement) {
-            return None;
-        }
-        let standing = Standing {
-            revoked: held.is_revoked(),
-            disabled: held.is_disabled(),
-            expires_at: Timestamp::from_unix(held.expires_at),
-            owner: held.owner,
-            class,
-        };
-        let now = Now {
-            clock: inner.clock.now(),
-            mark: Timestamp::from_unix(held.mark),
-        };
-        let case = Case {
-            stated: StatedProject::NotNeeded,
-            requirement,
-            now,
-        };
-        let passed = match decide(standing, case) {
-            Ok(passed) => passed,
-            Err(denied) => return Some(Err(self.refusal(denied, Some(key_id.id())))),
-        };
-        inner.note_cached_use(&held, now.clock);
-        let facts = Facts {
-            key_id,
-            generation: held.generation,
-            matched: if held.is_previous() {
-                MatchedSecret::Previous
-            } else {
-                MatchedSecret::Current
-            },
-            revoked: standing.revoked,
-            disabled: standing.disabled,
-            expires_at: standing.expires_at,
-            owner: standing.owner,
-            class: ClassRef::Kept(class),
-        };
-        Some(Ok(Verified::new(facts, passed)))
     }
 
     fn judge(
@@ -535,6 +476,68 @@ impl Store {
             Ask::Now(seen) => inner.read_shared(seen, judge),
             Ask::Question | Ask::At(_) => inner.read(judge),
         }
+    }
+}
+
+impl Inner {
+    /// The walk with the record from the cache; none where the cache cannot tell. The text is
+    /// compared with the one that the record was cached for, so that what differs in any character
+    /// is left to the walk that reads all of it.
+    #[inline]
+    fn judge_cached(
+        &self,
+        text: &[u8],
+        requirement: &Requirement,
+        seen: Seen,
+    ) -> Option<Result<Verified, VerifyError>> {
+        let parts = split(text)?;
+        // The cell is loaded before the hash is computed, so that memory is not waited for.
+        let key_id = IdText::of(parts.key_id);
+        let found = self.cache.find(seen, key_id, *parts.checksum)?;
+        let class = kept(ClassNumber(found.class()))?;
+        if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
+            return None;
+        }
+        let held = found.hold()?;
+        if asks_for_project(class, requirement) {
+            return None;
+        }
+        let standing = Standing {
+            revoked: held.is_revoked(),
+            disabled: held.is_disabled(),
+            expires_at: Timestamp::from_unix(held.expires_at),
+            owner: held.owner,
+            class,
+        };
+        let now = Now {
+            clock: self.clock.now(),
+            mark: Timestamp::from_unix(held.mark),
+        };
+        let case = Case {
+            stated: StatedProject::NotNeeded,
+            requirement,
+            now,
+        };
+        let passed = match decide(standing, case) {
+            Ok(passed) => passed,
+            Err(denied) => return Some(Err(self.refuse(denied, Some(key_id.id())))),
+        };
+        self.note_cached_use(&held, now.clock);
+        let facts = Facts {
+            key_id,
+            generation: held.generation,
+            matched: if held.is_previous() {
+                MatchedSecret::Previous
+            } else {
+                MatchedSecret::Current
+            },
+            revoked: standing.revoked,
+            disabled: standing.disabled,
+            expires_at: standing.expires_at,
+            owner: standing.owner,
+            class: ClassRef::Kept(class),
+        };
+        Some(Ok(Verified::new(facts, passed)))
     }
 }
 

@@ -397,6 +397,7 @@ impl Disk {
     }
 
     /// Refuses where the file is not the one that was opened, as far as was noticed.
+    #[inline]
     pub(crate) fn check_replaced(&self) -> Result<(), StoreError> {
         if self.replaced.load(Ordering::Acquire) {
             Err(StoreError::Replaced(self.path.clone()))
