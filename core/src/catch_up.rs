@@ -8,7 +8,6 @@ use crate::disk::schema::State;
 use crate::error::StoreError;
 use crate::event::Subject;
 use crate::header::Seen;
-use crate::id::KeyId;
 use crate::mutant::{self, Mutant};
 use crate::store::Inner;
 
@@ -241,19 +240,5 @@ impl Inner {
         if !self.disk.options().read_only {
             self.marks.add_all(used);
         }
-    }
-
-    /// Hands what the cells counted to those that wait to be written.
-    pub(crate) fn collect_uses(&self) {
-        let mut changing = self.cache.changing();
-        let used = changing.collect();
-        self.keep_uses(used);
-    }
-
-    /// The same of one key, before its uses are told.
-    pub(crate) fn collect_uses_of(&self, key_id: KeyId) {
-        let mut changing = self.cache.changing();
-        let used = changing.collect_of(key_id);
-        self.keep_uses(used);
     }
 }

@@ -210,7 +210,8 @@ impl Store {
     /// Whether a token is good for what is required, now.
     ///
     /// `token` is the text as it was presented, any bytes at all. Writes nothing; that it was used
-    /// is noted in memory. Any thread may call it.
+    /// is noted in memory, unless too many keys wait there to be written
+    /// ([`USAGE_WAITING`](crate::limits::USAGE_WAITING)). Any thread may call it.
     ///
     /// # Errors
     /// [`VerifyError::Denied`] with the first check that fails, in the order of [`Check::ALL`];

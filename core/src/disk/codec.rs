@@ -303,7 +303,9 @@ mod tests {
     use crate::event::{EventKind, KeyField, ProjectField, Reason, Subject};
     use crate::foreign::{ForeignSecret, Scheme};
     use crate::id::ProjectId;
-    use crate::key::{KeyRecord, PreviousSecret, Revocation, SecretSlot, StoredSecret};
+    use crate::key::{
+        KeyRecord, NewKey, PreviousSecret, Resolved, Revocation, SecretSlot, StoredSecret,
+    };
     use crate::policy::Policy;
     use crate::project::{NewProject, ProjectRecord};
     use crate::scope::ScopeSet;
@@ -327,6 +329,46 @@ mod tests {
         ProjectRecord::create(&new, Timestamp::from_unix(1_800_000_000))
             .unwrap()
             .0
+    }
+
+    /// `docs/benchmarks.md` says so beside what the table takes with what the engine adds.
+    #[test]
+    fn a_key_takes_so_many_bytes_in_its_row_and_in_its_event() {
+        let ring = ring(None);
+        let id = KeyId::from_bytes([1; 16]);
+        let rows = |project: Option<[u8; 16]>, owner: Option<&str>, expires_at: Option<i64>| {
+            let mut new = NewKey::new("key 123456");
+            new.scopes = ScopeSet::parse(["orders:read", "stock:read"]).unwrap();
+            let resolved = Resolved {
+                project: project.map(ProjectId::from_bytes),
+                owner: owner.map(str::to_owned),
+                expires_at: expires_at.map(Timestamp::from_unix),
+            };
+            let secret = StoredSecret::Native(Digest::of_secret(&[b'a'; 43]));
+            let now = Timestamp::from_unix(1_800_000_000);
+            let mut record = KeyRecord::create(&new, resolved, secret, now).unwrap();
+            record.sequence = 123_456;
+            let event = EventRecord {
+                at_ms: 1_800_000_000_000,
+                actor: "bench".into(),
+                subject: Subject::Key(id),
+                previous: 0,
+                kind: EventKind::KeyCreated {
+                    key: record.terms(),
+                    within: None,
+                },
+            };
+            let (row, _) = Sealed::Keys.seal(&ring, id.as_bytes(), &record).unwrap();
+            let (event, _) = encode_event(&ring, &[0; 32], record.sequence, &event).unwrap();
+            // With the rows' keys, the id and the sequence.
+            [16 + row.len(), 8 + event.len()]
+        };
+        let (project, owner, expiry) = (Some([1; 16]), Some("acct007"), Some(1_800_086_400));
+        assert_eq!(rows(None, None, None), [137, 119]);
+        assert_eq!(rows(project, None, None), [137 + 16, 119 + 16]);
+        assert_eq!(rows(None, owner, None), [137 + 8, 119 + 8]);
+        assert_eq!(rows(None, None, expiry), [137 + 5, 119 + 5]);
+        assert_eq!(rows(project, owner, expiry), [166, 148]);
     }
 
     #[test]
