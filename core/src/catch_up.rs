@@ -184,7 +184,6 @@ impl Inner {
         seen: Seen,
         fill: impl FnOnce(&mut Changing<'_>),
     ) -> Result<(), StoreError> {
-        self.check_place()?;
         let seen = if mutant::is(Mutant::HeaderAfterSnapshot) {
             self.disk.observe()
         } else {
