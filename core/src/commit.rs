@@ -977,6 +977,26 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_replaced_under_those_who_share_a_transaction_gets_none_of_their_changes() {
+        let (bench, store) = Bench::new();
+        let (_, token) = create(&store).unwrap();
+        let aside = bench.path.with_extension("aside");
+        let told = sharing(
+            &store,
+            || {
+                std::fs::copy(&bench.path, &aside).unwrap();
+                std::fs::rename(&aside, &bench.path).unwrap();
+                Ok(())
+            },
+            4,
+            |_| create(&store).map(|_| ()).map_err(|error| error.code()),
+        );
+        assert_eq!(told.0.unwrap_err().code(), Code::REPLACED);
+        assert_eq!(told.1, [Err(Code::REPLACED); 4]);
+        assert_eq!(outcome(&store, &token), Err(Code::REPLACED));
+    }
+
+    #[test]
     fn on_a_full_disk_many_callers_take_away_at_once() {
         let (bench, store) = Bench::new();
         let keys: Vec<_> = (0..64).map(|_| create(&store).unwrap()).collect();

@@ -564,8 +564,8 @@ pub struct Refusal {
 ///
 /// Where another file takes the place of the store's, or none, every call answers REPLACED from the
 /// moment that it is noticed until the store is opened again: each change notices at once, and so
-/// does a verification that reads the file; one that is answered from memory may not for up to a
-/// second.
+/// does the first verification after a commit of this or another process; any other may not for up to
+/// a second.
 #[derive(Clone)]
 pub struct Store {
     opening: Arc<Opening>,

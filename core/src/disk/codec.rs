@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::disk::schema::{ROW_VERSION, Sealed};
 use crate::error::StoreError;
-use crate::event::EventRecord;
+use crate::event::{EventRecord, Subject};
 use crate::id::KeyId;
 use crate::limits;
 use crate::tag::{FullTag, Generation, Keyring, TAG_BYTES};
@@ -235,6 +235,18 @@ pub(crate) fn decode_event(
     ))
 }
 
+/// What an event is about, of a row that was checked: the third field of its [`EventRecord`]. What
+/// happened is not decoded, which is most of the work where many events are looked through.
+pub(crate) fn event_subject(sequence: u64, row: &[u8]) -> Result<Subject, StoreError> {
+    let body = split_event(sequence, row)?.body;
+    match postcard::take_from_bytes::<(i64, &str, Subject)>(body) {
+        Ok(((_, _, subject), _)) => Ok(subject),
+        Err(_) => Err(StoreError::Corrupted(format!(
+            "event {sequence} does not decode"
+        ))),
+    }
+}
+
 /// The hash that the row of an event carries, whatever its record says.
 pub(crate) fn event_hash(sequence: u64, row: &[u8]) -> Result<[u8; 32], StoreError> {
     Ok(split_event(sequence, row)?.hash)
@@ -300,7 +312,7 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::disk::schema::{DigestRow, Identity, PepperState, Rechain, State};
-    use crate::event::{EventKind, KeyField, ProjectField, Reason, Subject};
+    use crate::event::{EventKind, KeyField, ProjectField, Reason};
     use crate::foreign::{ForeignSecret, Scheme};
     use crate::id::ProjectId;
     use crate::key::{
@@ -864,6 +876,7 @@ mod tests {
         fn any_event_comes_back(record in event(), damage in damage()) {
             let ring = ring(Some([2; 32]));
             let (row, hash) = encode_event(&ring, &[4; 32], 7, &record).unwrap();
+            prop_assert_eq!(event_subject(7, &row).unwrap(), record.subject);
             prop_assert_eq!(decode_event(7, &row).unwrap(), (record, hash));
             damaged_body_is_survived::<EventRecord>(&row[HEAD + HASH_BYTES..], damage);
         }
@@ -876,6 +889,7 @@ mod tests {
             prop_assert!(Sealed::Keys.unseal::<KeyRecord>(&ring, b"id", &row).is_err());
             let _ = decode::<KeyRecord>(&row);
             let _ = decode_event(1, &row);
+            let _ = event_subject(1, &row);
         }
 
         #[test]
