@@ -374,7 +374,10 @@ impl Store {
         let not_found = |NotFound(check, denied): NotFound| Judged {
             outcome: Err(denied),
             found: None,
-            checks: failed_at(check, denied),
+            checks: match detail {
+                Detail::EveryCheck => failed_at(check, denied),
+                Detail::Outcome => Vec::new(),
+            },
             now: inner.clock.now(),
             counted: false,
         };
