@@ -1,0 +1,156 @@
+//! Structs that begin with their size, so that a program and a library of different versions
+//! understand each other: the one reads of the other what both know.
+
+use keyfob_core::Code;
+
+use crate::error::Fault;
+
+/// Longer than any struct will ever be; a size beyond it is none.
+const LONGEST: usize = 4_096;
+
+/// A struct that begins with `size: u32` and has no padding.
+///
+/// # Safety
+/// `#[repr(C)]`; its first field is `size: u32`; all of its fields are integers, arrays of them, and
+/// pointers, so that any bytes are good, zeros among them; no byte is padding.
+pub(crate) unsafe trait SizedStruct: Copy {
+    const WHAT: &'static str;
+}
+
+/// Implements [`SizedStruct`] and holds what it promises: every field is named here, in order, with its
+/// offset and the size of the whole following from them. A field goes to the end, or the ABI
+/// changes.
+macro_rules! sized {
+    ($name:ident { $($field:ident: $type:ty,)* }) => {
+        // SAFETY: held right below; the fields are integers, arrays of them, and pointers.
+        unsafe impl $crate::sized::SizedStruct for $name {
+            const WHAT: &'static str = stringify!($name);
+        }
+        const _: () = {
+            let mut at = 0;
+            $(
+                assert!(std::mem::offset_of!($name, $field) == at, "padding, or out of order");
+                at += size_of::<$type>();
+            )*
+            assert!(at == size_of::<$name>(), "padding at the end, or a field that is not named");
+            assert!(std::mem::offset_of!($name, size) == 0);
+            // Every field is here, with its type.
+            let _ = |all: $name| {
+                let $name { $($field),* } = all;
+                $(let _: $type = $field;)*
+            };
+        };
+    };
+}
+pub(crate) use sized;
+
+/// What a struct says of its own size.
+///
+/// # Safety
+/// `from` points to a `T` that was compiled for some version.
+unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
+    // SAFETY: every version of it begins with its size.
+    let stated = unsafe { from.cast::<u32>().read_unaligned() } as usize;
+    if (size_of::<u32>()..=LONGEST).contains(&stated) {
+        return Ok(stated);
+    }
+    let what = T::WHAT;
+    let why = format!(
+        "the size in {what} is {stated}; begin with its _INIT, or set it to sizeof({what})"
+    );
+    Err(Fault::misuse(Code::INVALID_ARGUMENT, why))
+}
+
+/// The struct of a caller, as far as both know it: what theirs lacks is zero, and what it has
+/// beyond ours has to be.
+///
+/// # Safety
+/// `from` is NULL, or points to a `T` of some version, as long as its size says.
+pub(crate) unsafe fn read<T: SizedStruct>(from: *const T) -> Result<T, Fault> {
+    // SAFETY: zeros are good for it.
+    let mut ours: T = unsafe { std::mem::zeroed() };
+    if from.is_null() {
+        return Ok(ours);
+    }
+    // SAFETY: as above.
+    let stated = unsafe { stated_size(from) }?;
+    let known = stated.min(size_of::<T>());
+    // SAFETY: so many bytes are there and here; any bytes are good for it.
+    unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), (&raw mut ours).cast(), known) };
+    // SAFETY: its size says that they are there.
+    let beyond =
+        unsafe { std::slice::from_raw_parts(from.cast::<u8>().add(known), stated - known) };
+    if beyond.iter().any(|byte| *byte != 0) {
+        let what = T::WHAT;
+        let why = format!(
+            "{what} asks for something that this version of keyfob does not know; use a newer one"
+        );
+        return Err(Fault::misuse(Code::UNKNOWN_OPTION, why));
+    }
+    Ok(ours)
+}
+
+/// The caller's struct to be filled: zeros but for its size, until there is something to put in.
+pub(crate) struct Place<T> {
+    to: *mut T,
+    known: usize,
+}
+
+impl<T: SizedStruct> Place<T> {
+    /// # Safety
+    /// `to` is NULL, or points to a `T` of some version, as long as its size says, which is the
+    /// caller's to be written to as long as this lives.
+    pub(crate) unsafe fn new(to: *mut T) -> Result<Self, Fault> {
+        if to.is_null() {
+            return Ok(Place { to, known: 0 });
+        }
+        // SAFETY: as above.
+        let stated = unsafe { stated_size(to.cast_const()) }?;
+        let head = size_of::<u32>();
+        // SAFETY: so many bytes are the caller's.
+        unsafe { to.cast::<u8>().add(head).write_bytes(0, stated - head) };
+        Ok(Place {
+            to,
+            known: stated.min(size_of::<T>()),
+        })
+    }
+
+    pub(crate) fn required(self, what: &'static str) -> Result<Self, Fault> {
+        if self.to.is_null() {
+            return Err(Fault::null(what));
+        }
+        Ok(self)
+    }
+
+    /// Fills in as much as the caller knows; the size stays theirs.
+    pub(crate) fn give(self, value: &T) {
+        let head = size_of::<u32>();
+        if self.known > head {
+            let from = (&raw const *value).cast::<u8>();
+            // SAFETY: so many bytes are there and here.
+            unsafe {
+                std::ptr::copy_nonoverlapping(
+                    from.add(head),
+                    self.to.cast::<u8>().add(head),
+                    self.known - head,
+                );
+            }
+        }
+    }
+}
+
+/// Refuses bits that mean nothing.
+pub(crate) fn only(given: u32, known: u32, what: &'static str) -> Result<(), Fault> {
+    match given & !known {
+        0 => Ok(()),
+        beyond => Err(unknown(format!("the bits {beyond:#x} in {what}"))),
+    }
+}
+
+/// What this version does not know.
+pub(crate) fn unknown(what: String) -> Fault {
+    let why = format!(
+        "{what} mean nothing to this version of keyfob; use a newer one, or leave them out"
+    );
+    Fault::misuse(Code::UNKNOWN_OPTION, why)
+}
