@@ -17,7 +17,7 @@ use crate::header::Seen;
 use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
-use crate::requirement::{ProjectRule, Requirement};
+use crate::requirement::{ProjectRule, Request};
 use crate::store::{Inner, Refusal, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
@@ -209,8 +209,9 @@ enum Detail {
 impl Store {
     /// Whether a token is good for what is required, now.
     ///
-    /// `token` is the text as it was presented, any bytes at all. Writes nothing; that it was used
-    /// is noted in memory. Any thread may call it.
+    /// `token` is the text as it was presented, any bytes at all; what is `required` is a
+    /// [`Requirement`](crate::Requirement), or one with what only the request knows. Writes nothing;
+    /// that it was used is noted in memory. Any thread may call it.
     ///
     /// # Errors
     /// [`VerifyError::Denied`] with the first check that fails, in the order of [`Check::ALL`];
@@ -233,17 +234,17 @@ impl Store {
     /// assert!(matches!(refused, Err(VerifyError::Denied(Denied::InsufficientScope))));
     /// # Ok::<(), keyfob::Error>(())
     /// ```
-    pub fn verify(
+    pub fn verify<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Verified, VerifyError> {
         let inner = self.inner()?;
-        let token = token.as_ref();
+        let (token, request) = (token.as_ref(), required.into());
         let seen = inner.disk.observe();
-        match self.judge_cached(inner, token, requirement, seen) {
+        match self.judge_cached(inner, token, &request, seen) {
             Some(outcome) => outcome,
-            None => self.verify_uncached(inner, token, requirement, seen),
+            None => self.verify_uncached(inner, token, &request, seen),
         }
     }
 
@@ -252,14 +253,14 @@ impl Store {
         &self,
         inner: &Inner,
         token: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         seen: Seen,
     ) -> Result<Verified, VerifyError> {
         if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
             self.sound()?;
             return Err(self.refusal(Denied::Malformed, None));
         }
-        let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
+        let judged = self.judge(token, request, Ask::Now(seen), Detail::Outcome)?;
         inner.start_flushing();
         match judged.outcome {
             Ok(verified) => {
@@ -277,13 +278,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`].
-    pub fn verify_at(
+    pub fn verify_at<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
         at: Timestamp,
     ) -> Result<Verified, VerifyError> {
-        let judged = self.judge(token.as_ref(), requirement, Ask::At(at), Detail::Outcome)?;
+        let request = required.into();
+        let judged = self.judge(token.as_ref(), &request, Ask::At(at), Detail::Outcome)?;
         Ok(judged.outcome?)
     }
 
@@ -292,14 +294,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`]; MALFORMED where there is anything after the token.
-    pub fn verify_authorization(
+    pub fn verify_authorization<'a>(
         &self,
         value: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Option<Verified>, VerifyError> {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
-            Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
+            Ok(Credentials::Token(token)) => self.verify(token, required).map(Some),
             Err(denied) => {
                 self.sound()?;
                 Err(self.refusal(denied, None))
@@ -312,14 +314,14 @@ impl Store {
     ///
     /// # Errors
     /// What the store says.
-    pub fn explain(
+    pub fn explain<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Explanation, StoreError> {
         let judged = self.judge(
             token.as_ref(),
-            requirement,
+            &required.into(),
             Ask::Question,
             Detail::EveryCheck,
         )?;
@@ -368,7 +370,7 @@ impl Store {
         &self,
         inner: &Inner,
         text: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         seen: Seen,
     ) -> Option<Result<Verified, VerifyError>> {
         let parts = split(text)?;
@@ -380,7 +382,7 @@ impl Store {
             return None;
         }
         let held = found.hold()?;
-        if asks_for_project(class, requirement) {
+        if asks_for_project(class, request) {
             return None;
         }
         let standing = Standing {
@@ -396,7 +398,7 @@ impl Store {
         };
         let case = Case {
             stated: StatedProject::NotNeeded,
-            requirement,
+            request,
             now,
         };
         let passed = match decide(standing, case) {
@@ -424,7 +426,7 @@ impl Store {
     fn judge(
         &self,
         text: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         ask: Ask,
         detail: Detail,
     ) -> Result<Judged, StoreError> {
@@ -475,8 +477,8 @@ impl Store {
             let project = reader.project_of_key(&record)?;
             let (facts, class) =
                 Facts::of(self.prefix(), key_id, &record, project.as_ref(), matched);
-            let stated = match &requirement.project {
-                ProjectRule::Named(name) if asks_for_project(&facts.class, requirement) => {
+            let stated = match request.project_rule() {
+                ProjectRule::Named(name) if asks_for_project(&facts.class, request) => {
                     Some(reader.project_named(name)?)
                 }
                 _ => None,
@@ -492,7 +494,7 @@ impl Store {
             };
             let case = Case {
                 stated,
-                requirement,
+                request,
                 now,
             };
             let checks =
