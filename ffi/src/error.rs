@@ -82,6 +82,10 @@ pub struct keyfob_error {
 }
 
 impl keyfob_error {
+    pub(crate) fn status(&self) -> keyfob_status {
+        of(self.code)
+    }
+
     pub(crate) fn panicked() -> Self {
         keyfob_error {
             code: Code::INTERNAL,
@@ -163,7 +167,7 @@ pub(crate) unsafe fn report(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_error_code(error: *const keyfob_error) -> keyfob_status {
     // SAFETY: the caller's error.
-    unsafe { read(error, OK, |error| of(error.code)) }
+    unsafe { read(error, OK, keyfob_error::status) }
 }
 
 /// What went wrong, and what to do: a sentence in English, for a log or an operator. It never

@@ -32,13 +32,31 @@ compile_error!(
     "a fault is to become a status, and not the end of the program: build with panic = \"unwind\""
 );
 
+pub mod backup;
+pub mod bulk;
+pub mod check;
+pub mod create;
 pub mod error;
 pub mod guard;
+pub mod import;
+pub mod info;
+pub mod key;
+pub mod lifecycle;
+pub mod list;
+pub mod log;
 pub mod options;
 pub mod out;
 pub mod pepper;
+pub mod progress;
+pub mod projects;
+pub mod refusals;
+pub mod requirement;
+pub mod scan;
+pub mod settings;
 pub mod sized;
 pub mod status;
 pub mod store;
 pub mod text;
+pub mod verified;
+pub mod verify;
 pub mod version;

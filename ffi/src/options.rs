@@ -34,7 +34,7 @@ pub enum keyfob_open_flags {
 
 /// Values of keyfob_store_options.check: when the whole file is checked as it is opened.
 #[repr(C)]
-pub enum keyfob_check_on_open {
+pub enum keyfob_checks_on_open {
     /// Where nobody else has the store open and it was not closed cleanly.
     KEYFOB_CHECK_AUTO = 0,
     /// Each time.
@@ -229,7 +229,7 @@ pub struct keyfob_store_options {
     /// The mode of a new file, and the most that an existing one may have: 0600, 0640 or 0660; 0
     /// for 0600.
     pub file_mode: u32,
-    /// One of \ref keyfob_check_on_open.
+    /// One of \ref keyfob_checks_on_open.
     pub check: u32,
     /// 0.
     pub reserved: u32,

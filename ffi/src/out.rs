@@ -130,3 +130,38 @@ impl Buffer {
         self.give(token.map_or(&[], Token::as_bytes));
     }
 }
+
+/// Where a pointer goes to what stays ours.
+pub(crate) struct Lent<T>(*mut *const T);
+
+impl<T> Lent<T> {
+    /// Puts NULL there.
+    ///
+    /// # Safety
+    /// `place` is NULL, or the caller's to be written to as long as this lives.
+    pub(crate) unsafe fn new(place: *mut *const T) -> Self {
+        // SAFETY: as above.
+        if let Some(place) = unsafe { place.as_mut() } {
+            *place = std::ptr::null();
+        }
+        Lent(place)
+    }
+
+    pub(crate) fn required(self, what: &'static str) -> Result<Self, Fault> {
+        if self.0.is_null() {
+            return Err(Fault::null(what));
+        }
+        Ok(self)
+    }
+
+    pub(crate) fn lend(self, object: Option<&T>) {
+        self.point(object.map_or(std::ptr::null(), |object| &raw const *object));
+    }
+
+    pub(crate) fn point(self, at: *const T) {
+        // SAFETY: the place is the caller's, as `new` was promised.
+        if let Some(place) = unsafe { self.0.as_mut() } {
+            *place = at;
+        }
+    }
+}

@@ -1,14 +1,17 @@
 //! Peppers, as objects that wipe themselves.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 
 use keyfob_core::Pepper;
 use zeroize::Zeroizing;
 
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{answer, free};
+use crate::options::{keyfob_store_options, options};
 use crate::out::{Buffer, Out};
+use crate::progress::{keyfob_progress, telling};
 use crate::status::keyfob_status;
+use crate::store::path;
 use crate::text::text;
 
 /// 32 secret bytes that are kept outside the file, with which a store notices edits of it. Wiped
@@ -131,4 +134,87 @@ pub const KEYFOB_PEPPER_HEX_MAX: usize = 65;
 pub unsafe extern "C" fn keyfob_pepper_free(pepper: *mut keyfob_pepper) {
     // SAFETY: the caller's pepper, which is theirs no longer.
     unsafe { free(pepper) }
+}
+
+/// Introduces a pepper, or changes to another one. Called again with the same peppers after it was
+/// interrupted, it goes on where it stopped. Every other process has to open the store anew with the
+/// new pepper; until it does, it answers PEPPER_REQUIRED.
+///
+/// Errors: PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not right; PEPPER_REFUSED where it is
+/// the same already; INTERRUPTED; NULL_ARGUMENT; those of keyfob_store_open().
+///
+/// Threads: any.
+///
+/// \param path       where the store is
+/// \param path_size  its length, or KEYFOB_NUL
+/// \param options    with the present pepper, if there is one; NULL for the defaults
+/// \param pepper     the new pepper
+/// \param progress   is told how many rows are done; may be NULL
+/// \param user       is passed to it
+/// \param[out] err   why it failed; may be NULL
+/// \since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfob_set_pepper(
+    path: *const c_char,
+    path_size: usize,
+    options: *const keyfob_store_options,
+    pepper: *const keyfob_pepper,
+    progress: keyfob_progress,
+    user: *mut c_void,
+    err: *mut *mut keyfob_error,
+) -> keyfob_status {
+    let body = || {
+        // SAFETY: the caller's pointers.
+        let (path, options, pepper, mut progress) = unsafe {
+            (
+                self::path(path, path_size, "path")?,
+                self::options(options)?,
+                pepper.as_ref().ok_or(Fault::null("pepper"))?,
+                telling(progress, user),
+            )
+        };
+        Ok(options.set_pepper(path, pepper.copy()?, &mut progress)?)
+    };
+    // SAFETY: the caller's place.
+    unsafe { answer(err, body) }
+}
+
+/// Removes the pepper: from then on the store's tags find corruption, and not who can write the
+/// file.
+///
+/// Errors: those of keyfob_set_pepper().
+///
+/// Threads: any.
+///
+/// \param path       where the store is
+/// \param path_size  its length, or KEYFOB_NUL
+/// \param options    with the present pepper
+/// \param progress   is told how many rows are done; may be NULL
+/// \param user       is passed to it
+/// \param[out] err   why it failed; may be NULL
+/// \since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfob_remove_pepper(
+    path: *const c_char,
+    path_size: usize,
+    options: *const keyfob_store_options,
+    progress: keyfob_progress,
+    user: *mut c_void,
+    err: *mut *mut keyfob_error,
+) -> keyfob_status {
+    let body = || {
+        // SAFETY: the caller's pointers.
+        let (path, options, mut progress) = unsafe {
+            (
+                self::path(path, path_size, "path")?,
+                self::options(options)?,
+                telling(progress, user),
+            )
+        };
+        Ok(options.remove_pepper(path, &mut progress)?)
+    };
+    // SAFETY: the caller's place.
+    unsafe { answer(err, body) }
 }

@@ -48,7 +48,7 @@ pub(crate) use sized;
 ///
 /// # Safety
 /// `from` points to a `T` that was compiled for some version.
-unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
+pub(crate) unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
     // SAFETY: every version of it begins with its size.
     let stated = unsafe { from.cast::<u32>().read_unaligned() } as usize;
     if (size_of::<u32>()..=LONGEST).contains(&stated) {
@@ -67,13 +67,18 @@ unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
 /// # Safety
 /// `from` is NULL, or points to a `T` of some version, as long as its size says.
 pub(crate) unsafe fn read<T: SizedStruct>(from: *const T) -> Result<T, Fault> {
-    // SAFETY: zeros are good for it.
-    let mut ours: T = unsafe { std::mem::zeroed() };
     if from.is_null() {
-        return Ok(ours);
+        // SAFETY: zeros are good for it.
+        return Ok(unsafe { std::mem::zeroed() });
     }
     // SAFETY: as above.
     let stated = unsafe { stated_size(from) }?;
+    if stated == size_of::<T>() {
+        // SAFETY: all of it is there.
+        return Ok(unsafe { from.read() });
+    }
+    // SAFETY: zeros are good for it.
+    let mut ours: T = unsafe { std::mem::zeroed() };
     let known = stated.min(size_of::<T>());
     // SAFETY: so many bytes are there and here; any bytes are good for it.
     unsafe { std::ptr::copy_nonoverlapping(from.cast::<u8>(), (&raw mut ours).cast(), known) };

@@ -8,7 +8,7 @@ use keyfob_core::{Code, Denied};
 use crate::guard::caught;
 use crate::text::Text;
 
-/// How a call came out: one of \ref keyfob_status_values. Any other number is as well defined; it
+/// How a call came out: one of \ref keyfob_statuses. Any other number is as well defined; it
 /// is one that this version does not know.
 pub type keyfob_status = i32;
 
@@ -28,7 +28,7 @@ pub(crate) fn code_of(status: keyfob_status) -> Option<Code> {
 /// change that was refused; 400-499 the store; 900-999 a fault of keyfob's own. Numbers are never
 /// reused, and new ones may come: treat what you do not know as a failure.
 #[repr(C)]
-pub enum keyfob_status_values {
+pub enum keyfob_statuses {
     /// It worked.
     KEYFOB_OK = 0,
     /// The end of an iteration.

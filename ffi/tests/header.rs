@@ -7,7 +7,31 @@ use cbindgen::{Builder, Config, DocumentationLength, DocumentationStyle, Languag
 
 /// The sources, in the order in which the header has them.
 const FILES: &[&str] = &[
-    "status", "text", "version", "error", "pepper", "options", "store",
+    "version",
+    "status",
+    "error",
+    "text",
+    "progress",
+    "pepper",
+    "options",
+    "store",
+    "requirement",
+    "verify",
+    "verified",
+    "refusals",
+    "create",
+    "lifecycle",
+    "bulk",
+    "key",
+    "list",
+    "projects",
+    "settings",
+    "log",
+    "info",
+    "check",
+    "backup",
+    "import",
+    "scan",
 ];
 
 /// Set by `scripts/header`: write the header instead of comparing it.
@@ -106,11 +130,22 @@ fn with_initialisers(header: &str) -> String {
             let zeros = fields.iter().skip(1).map(|field| zero(field));
             let zeros = zeros.collect::<Vec<_>>().join(", ");
             let (macro_name, what) = (name.to_uppercase(), format!("keyfob_{name}"));
-            writeln!(
+            let parts = format!("{{ sizeof({what}), {zeros} }}");
+            write!(
                 out,
-                "\n/** A \\ref {what} of zeros, with its size. */\n#define KEYFOB_{macro_name}_INIT \\\n    {{ sizeof({what}), {zeros} }}"
+                "\n/** A \\ref {what} of zeros, with its size. */\n#define KEYFOB_{macro_name}_INIT"
             )
             .expect("a string takes any text");
+            let mut column = usize::MAX;
+            for word in parts.split(' ') {
+                if column.saturating_add(word.len()) > 95 {
+                    out.push_str(" \\\n   ");
+                    column = 3;
+                }
+                write!(out, " {word}").expect("a string takes any text");
+                column += word.len() + 1;
+            }
+            out.push('\n');
         } else if let (Some(fields), true) = (&mut fields, line.ends_with(';')) {
             fields.push(line.trim());
         }

@@ -1,0 +1,310 @@
+//! The hot path: a verification into a struct of the caller's. It allocates nothing, makes no error
+//! object, and looks at no thread-local.
+
+use std::ffi::c_char;
+use std::sync::atomic::Ordering;
+
+use keyfob_core::{Code, Timestamp, Verified, limits};
+
+use crate::error::Fault;
+use crate::guard::caught;
+use crate::key::time;
+use crate::requirement::{keyfob_request, keyfob_requirement, request};
+use crate::sized::{Place, sized, stated_size};
+use crate::status::{OK, keyfob_status, of};
+use crate::store::keyfob_store;
+use crate::text::bytes;
+use crate::verified::is_previous;
+
+/// Bits of keyfob_verification.flags.
+#[repr(C)]
+pub enum keyfob_verification_flags {
+    /// The token holds the old secret of a rotation, whose grace runs: its holder should change to
+    /// the new one.
+    KEYFOB_VERIFIED_PREVIOUS_SECRET = 1,
+}
+
+/// What a verification tells of a token that is good. Of each text only its bytes and a NUL are
+/// written; what was there before may stand behind it. Where a verification fails all of it is
+/// zeros, but for the size.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct keyfob_verification {
+    /// sizeof(keyfob_verification), set by the caller.
+    pub size: u32,
+    /// Bits of \ref keyfob_verification_flags.
+    pub flags: u32,
+    /// When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
+    /// never.
+    pub expires_at: i64,
+    /// The length of environment.
+    pub environment_size: u8,
+    /// The length of project; 0 where the key is bound to none.
+    pub project_size: u8,
+    /// The length of owner; 0 where the key has none.
+    pub owner_size: u8,
+    /// 0.
+    pub reserved: [u8; 5],
+    /// The id of the key: 22 characters and a NUL.
+    pub key_id: [c_char; 24],
+    /// The environment of the key, and a NUL.
+    pub environment: [c_char; 24],
+    /// The name of the project that the key is bound to, and a NUL.
+    pub project: [c_char; 72],
+    /// Whom the key belongs to, and a NUL.
+    pub owner: [c_char; 136],
+}
+
+sized!(keyfob_verification {
+    size: u32,
+    flags: u32,
+    expires_at: i64,
+    environment_size: u8,
+    project_size: u8,
+    owner_size: u8,
+    reserved: [u8; 5],
+    key_id: [c_char; 24],
+    environment: [c_char; 24],
+    project: [c_char; 72],
+    owner: [c_char; 136],
+});
+
+const _: () = assert!(
+    limits::ENVIRONMENT_BYTES < 24 && limits::PROJECT_NAME_BYTES < 72 && limits::OWNER_BYTES < 136
+);
+
+/// Puts a text and a NUL into an array of the caller's, and says how long it is.
+///
+/// # Safety
+/// `to` points to so many bytes.
+unsafe fn put<const N: usize>(to: *mut [c_char; N], text: &[u8]) -> u8 {
+    let length = text.len().min(N - 1); // it fits, as is asserted above
+    // SAFETY: as above; memory of ours does not overlap theirs.
+    unsafe {
+        std::ptr::copy_nonoverlapping(text.as_ptr(), to.cast(), length);
+        to.cast::<u8>().add(length).write(0);
+    }
+    u8::try_from(length).unwrap_or(0)
+}
+
+/// Writes what there is to tell, and nothing else.
+///
+/// # Safety
+/// `out` points to a whole struct of the caller's.
+unsafe fn fill(out: *mut keyfob_verification, verified: &Verified) {
+    // SAFETY: as above. Nothing is read, and no reference is made to what may not be initialised.
+    unsafe {
+        (&raw mut (*out).flags).write(is_previous(verified).into());
+        (&raw mut (*out).expires_at).write(time(verified.expires_at()));
+        put(&raw mut (*out).key_id, &verified.key_id_text());
+        let size = put(
+            &raw mut (*out).environment,
+            verified.environment().as_str().as_bytes(),
+        );
+        (&raw mut (*out).environment_size).write(size);
+        let size = put(
+            &raw mut (*out).project,
+            verified.project().unwrap_or_default().as_bytes(),
+        );
+        (&raw mut (*out).project_size).write(size);
+        let size = put(
+            &raw mut (*out).owner,
+            verified.owner().unwrap_or_default().as_bytes(),
+        );
+        (&raw mut (*out).owner_size).write(size);
+        (&raw mut (*out).reserved).write([0; 5]);
+    }
+}
+
+/// Gives the answer of a verification.
+///
+/// # Safety
+/// `out` is NULL, or points to a struct of the caller's, as long as its size says.
+#[inline]
+unsafe fn give(out: *mut keyfob_verification, verified: &Verified) -> Result<(), Fault> {
+    if out.is_null() {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    if unsafe { stated_size(out) }? == size_of::<keyfob_verification>() {
+        // SAFETY: all of it is there.
+        unsafe { fill(out, verified) };
+        return Ok(());
+    }
+    // SAFETY: zeros are good for it.
+    let mut whole: keyfob_verification = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    unsafe {
+        fill(&raw mut whole, verified);
+        Place::new(out)?.give(&whole);
+    }
+    Ok(())
+}
+
+/// Makes the answer zeros, as far as its size can be believed.
+///
+/// # Safety
+/// As [`give`].
+#[cold]
+unsafe fn clear(out: *mut keyfob_verification) {
+    // SAFETY: as above.
+    let _ = unsafe { Place::new(out) };
+}
+
+/// A verification, and where its answer goes.
+///
+/// # Safety
+/// `store` is NULL, or a handle that is not closed during the call; `out` as in [`give`].
+#[inline]
+unsafe fn verified(
+    store: *const keyfob_store,
+    out: *mut keyfob_verification,
+    verify: impl FnOnce(&keyfob_store) -> Result<Verified, keyfob_status>,
+) -> keyfob_status {
+    let body = || {
+        // SAFETY: as above.
+        let handle = unsafe { store.as_ref() }.ok_or(of(Code::NULL_ARGUMENT))?;
+        if handle.poisoned.load(Ordering::Acquire) {
+            return Err(of(Code::POISONED));
+        }
+        let verified = caught(|| verify(handle)).unwrap_or_else(|| {
+            handle.poisoned.store(true, Ordering::Release);
+            Err(of(Code::INTERNAL))
+        })?;
+        // SAFETY: as above.
+        unsafe { give(out, &verified) }.map_err(|fault| of(fault.code()))
+    };
+    match body() {
+        Ok(()) => OK,
+        Err(status) => {
+            // SAFETY: as above.
+            unsafe { clear(out) };
+            status
+        }
+    }
+}
+
+/// Whether a token is good for what is required, now. It is only where the status is 0.
+///
+/// Answered from memory where the key is there: no system call, no lock, no allocation. It writes
+/// nothing to the file; that the token was used is noted in memory. There is no error object: the
+/// status says all that there is to say of a denial. Why the store could not answer is said by any
+/// other call on it.
+///
+/// Errors: MALFORMED, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED, WRONG_ENVIRONMENT, WRONG_OWNER,
+/// WRONG_PROJECT, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, in this order: the first check that fails.
+/// INVALID_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, NULL_ARGUMENT of what else was passed. What the store says, BUSY, IO,
+/// CORRUPTED and others, is neither yes nor no: answer 503.
+///
+/// Threads: any.
+///
+/// \param store              the store
+/// \param token              the token as it was presented, any bytes
+/// \param token_size         its length, or KEYFOB_NUL
+/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param request            what only the request knows; NULL for nothing
+/// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
+///                           be NULL
+/// \since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfob_store_verify(
+    store: *const keyfob_store,
+    token: *const c_char,
+    token_size: usize,
+    requirement: *const keyfob_requirement,
+    request: *const keyfob_request,
+    verification: *mut keyfob_verification,
+) -> keyfob_status {
+    // SAFETY: the caller's pointers.
+    unsafe {
+        verified(store, verification, |handle| {
+            let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
+            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            handle
+                .store
+                .verify(token, request)
+                .map_err(|error| of(error.code()))
+        })
+    }
+}
+
+/// Whether a token would be good at another time, for tests and questions. Clock and mark play no
+/// part, and nothing is noted or counted. It reads the file.
+///
+/// Errors: as keyfob_store_verify().
+///
+/// Threads: any.
+///
+/// \param store              the store
+/// \param token              the token, any bytes
+/// \param token_size         its length, or KEYFOB_NUL
+/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param request            what only the request knows; NULL for nothing
+/// \param at                 the time, in seconds since 1970
+/// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
+///                           be NULL
+/// \since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfob_store_verify_at(
+    store: *const keyfob_store,
+    token: *const c_char,
+    token_size: usize,
+    requirement: *const keyfob_requirement,
+    request: *const keyfob_request,
+    at: i64,
+    verification: *mut keyfob_verification,
+) -> keyfob_status {
+    // SAFETY: the caller's pointers.
+    unsafe {
+        verified(store, verification, |handle| {
+            let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
+            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            let judged = handle
+                .store
+                .verify_at(token, request, Timestamp::from_unix(at));
+            judged.map_err(|error| of(error.code()))
+        })
+    }
+}
+
+/// Whether the token of an HTTP Authorization header is good: the whole value, "Bearer TOKEN". As
+/// keyfob_store_verify() in everything else.
+///
+/// Errors: as keyfob_store_verify(); NO_CREDENTIALS where the value is empty or of another scheme, which
+/// HTTP answers with 401 and no error code; MALFORMED where there is anything after the token, or
+/// several values.
+///
+/// Threads: any.
+///
+/// \param store              the store
+/// \param value              the value of the header, any bytes; NULL with a size of 0 where there is
+///                           none
+/// \param value_size         its length, or KEYFOB_NUL
+/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param request            what only the request knows; NULL for nothing
+/// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
+///                           be NULL
+/// \since 0.1
+#[unsafe(no_mangle)]
+#[must_use]
+pub unsafe extern "C" fn keyfob_store_verify_authorization(
+    store: *const keyfob_store,
+    value: *const c_char,
+    value_size: usize,
+    requirement: *const keyfob_requirement,
+    request: *const keyfob_request,
+    verification: *mut keyfob_verification,
+) -> keyfob_status {
+    // SAFETY: the caller's pointers.
+    unsafe {
+        verified(store, verification, |handle| {
+            let value = bytes(value, value_size, "value").map_err(|fault| of(fault.code()))?;
+            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            let judged = handle.store.verify_authorization(value, request);
+            let verified = judged.map_err(|error| of(error.code()))?;
+            verified.ok_or(of(Code::NO_CREDENTIALS))
+        })
+    }
+}
