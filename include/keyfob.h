@@ -1,8 +1,83 @@
 /*
- * keyfob: an embedded store of API keys.
- *
- * Made from ffi/src and ffi/header/prelude.h by scripts/header; do not edit.
  * SPDX-License-Identifier: MIT OR Apache-2.0
+ * Made of ffi/src and ffi/header by scripts/header; do not edit.
+ */
+
+/** \mainpage keyfob in C
+ *
+ *  An embedded store of API keys: one file, no server, no network. The process that needs to know
+ *  whether a token is good asks a function.
+ *
+ *  \section errors Statuses and errors
+ *
+ *  A function that can fail returns a \ref keyfob_status: 0, \ref KEYFOB_OK, is the only one that says
+ *  that it did what it was asked; a number that you do not know is a failure. The last parameter of
+ *  most is `keyfob_error **err`. NULL is allowed there, and then no error is made. Otherwise *err
+ *  becomes NULL on success and an object on failure, to be freed with keyfob_error_free(); what it
+ *  held before is not looked at. Its message never holds a token, a secret or a pepper.
+ *  The hot verifications have no such parameter: their status says all that there is to say.
+ *
+ *  \section ownership What is whose
+ *
+ *  Every non-const `T **out` you get is yours: free it once with the `_free` of its type (a store:
+ *  keyfob_store_close()); NULL is allowed there. A pointer that a function *returns*, or writes
+ *  through a `const T **out`, is borrowed, and lives as long as the object that it came from, or as
+ *  its function says. Nothing you pass in is kept or freed: inputs are copied before a function
+ *  returns; only what `user` points to has to live as long as its callback may be called. No function
+ *  but the `_free` or `_close` of its type consumes an object. What keyfob allocated must not be given
+ *  to free().
+ *
+ *  Outputs are written on success only: on failure pointers become NULL, numbers 0, structs zeros
+ *  but for their size, and the buffer of a token an empty text. The exceptions are the bulk verbs, keyfob_store_create_keys() and
+ *  keyfob_store_import(), which say how far they got whatever the status is. An output that may be NULL says so.
+ *
+ *  \section text Text, bytes and times
+ *
+ *  Text goes in as a pointer and a size; \ref KEYFOB_NUL as the size says that a NUL ends it. NULL with
+ *  a size of 0 is an empty text, in a \ref keyfob_text one that is not stated; NULL with another size is NULL_ARGUMENT.
+ *  Text is UTF-8, tokens and paths are any bytes. Text comes out with a NUL behind it, and is counted
+ *  where you ask: `const char *f(object, size_t *size_or_NULL)`.
+ *
+ *  Times are whole seconds since 1970, those of events milliseconds. In an answer \ref KEYFOB_NO_TIME says
+ *  that there is none; in a struct that you fill in 0 does.
+ *
+ *  \section structs Structs with a size
+ *
+ *  A struct that begins with `size` is initialised by its _INIT, `keyfob_new_key k = KEYFOB_NEW_KEY_INIT;`,
+ *  which is all zeros but for the size: the defaults. A library that is older than your header
+ *  accepts it as long as what it does not know is zero, and else answers UNKNOWN_OPTION; a newer one fills in
+ *  the default. Its fields are only ever added to, at the end. Where a pointer to one may be NULL, that is the defaults.
+ *
+ *  \section tokens Tokens
+ *
+ *  A token is put into a buffer of yours, of keyfob_token_max() bytes at least, which is looked at
+ *  before anything is stored. It is shown there once and cannot be had again. Wipe the buffer with
+ *  keyfob_memzero(). What is swapped out or dumped is the program's to prevent.
+ *
+ *  \section threads Threads and forks
+ *
+ *  Every function says which threads may call it. "any": with the same object, by any number of
+ *  threads at the same time, but for the call that frees or closes it. "one at a time": an object may
+ *  move between threads, but is used by one at any moment; of one that nobody frees any number may
+ *  read at the same time. There is nothing to be initialised, no global state but what a store has
+ *  open, no signal handler, and nothing is ever printed.
+ *
+ *  In a child of a fork the handle of a store may be used, and opens the file again there; an
+ *  exclusive one answers FORKED. Other objects of the parent are not to be used in the child.
+ *
+ *  A callback is called in the thread that asked, with no lock held, and must return: a C++
+ *  exception or a longjmp() through keyfob leaves its locks behind.
+ *
+ *  \section faults Faults of keyfob's own
+ *
+ *  A panic inside is caught and becomes \ref KEYFOB_INTERNAL. The store that it happened in is spoilt:
+ *  each further call on it answers \ref KEYFOB_POISONED, until it is closed and opened again. So that nothing is printed, the
+ *  panic hook of the library's own Rust runtime is replaced at the first call. Where libkeyfob.a is linked into a
+ *  program with other Rust code of the same compiler the two may share that runtime; set your own hook
+ *  after the first call then. Memory that runs out ends the process.
+ *
+ *  Load the shared library once and do not dlclose() it: its thread that writes last-used times may
+ *  still run.
  */
 
 #ifndef KEYFOB_H
@@ -28,6 +103,10 @@
 /** As a time in an answer: there is none. Smaller than any time, so that a careless comparison
  *  with an expiry refuses. */
 #define KEYFOB_NO_TIME INT64_MIN
+
+/** How a check of keyfob_store_explain() came out that could not be made, because one before it
+ *  found nothing to check. */
+#define KEYFOB_NOT_REACHED (-1)
 
 /** Before a function whose status must be looked at. */
 #ifndef KEYFOB_NODISCARD
@@ -58,26 +137,20 @@
 #endif
 
 /**
+ * The size of a buffer that holds the id of a key or a project as text, its NUL included.
+ */
+#define KEYFOB_ID_MAX 23
+
+/**
  * The size of a buffer that holds a pepper in hexadecimal, its NUL included.
  */
 #define KEYFOB_PEPPER_HEX_MAX 65
-
-/**
- * What a status says of a check that could not be made, because one before it found nothing to
- * check.
- */
-#define KEYFOB_NOT_REACHED -1
 
 /**
  * The size of a buffer that holds any token of this ABI, its NUL included. keyfob_token_max()
  * tells that of the library that is loaded.
  */
 #define KEYFOB_TOKEN_MAX 111
-
-/**
- * The size of a buffer that holds the id of a key or a project as text, its NUL included.
- */
-#define KEYFOB_ID_MAX 23
 
 /**
  * The values of \ref keyfob_status; the same names and numbers in every language.
@@ -535,7 +608,7 @@ typedef enum keyfob_key_fields {
 } keyfob_key_fields;
 
 /**
- * Bits of keyfob_revoke.flags.
+ * Bits of keyfob_revoke_options.flags.
  */
 typedef enum keyfob_revoke_flags {
   /**
@@ -546,9 +619,9 @@ typedef enum keyfob_revoke_flags {
 } keyfob_revoke_flags;
 
 /**
- * Bits of keyfob_rotated.flags.
+ * Bits of keyfob_rotate_result.flags.
  */
-typedef enum keyfob_rotated_flags {
+typedef enum keyfob_rotate_result_flags {
   /**
    * The grace is shorter than what was asked for.
    */
@@ -557,7 +630,7 @@ typedef enum keyfob_rotated_flags {
    * This is the answer to a request that was made before; the token is empty.
    */
   KEYFOB_ROTATED_REPLAYED = 2,
-} keyfob_rotated_flags;
+} keyfob_rotate_result_flags;
 
 /**
  * What a key is at a time: the first that applies. Each is a bit, so that a filter can name
@@ -653,7 +726,7 @@ typedef enum keyfob_filter_flags {
 } keyfob_filter_flags;
 
 /**
- * Values of keyfob_listing.order. Ties go by id.
+ * Values of keyfob_list_options.order. Ties go by id.
  */
 typedef enum keyfob_orders {
   /**
@@ -672,14 +745,14 @@ typedef enum keyfob_orders {
 } keyfob_orders;
 
 /**
- * Bits of keyfob_listing.flags.
+ * Bits of keyfob_list_options.flags.
  */
-typedef enum keyfob_listing_flags {
+typedef enum keyfob_list_flags {
   /**
    * The last first.
    */
-  KEYFOB_LISTING_REVERSE = 1,
-} keyfob_listing_flags;
+  KEYFOB_LIST_REVERSE = 1,
+} keyfob_list_flags;
 
 /**
  * Bits of keyfob_project_update.set and keyfob_project_update.clear.
@@ -743,9 +816,9 @@ typedef enum keyfob_pepper_states {
 } keyfob_pepper_states;
 
 /**
- * Bits of keyfob_restoration.flags.
+ * Bits of keyfob_restore_options.flags.
  */
-typedef enum keyfob_restoration_flags {
+typedef enum keyfob_restore_flags {
   /**
    * Disable every key that the restore brings in, to be enabled one by one.
    */
@@ -760,7 +833,7 @@ typedef enum keyfob_restoration_flags {
    * beside it.
    */
   KEYFOB_RESTORE_REPLACE_OTHER_FILE = 4,
-} keyfob_restoration_flags;
+} keyfob_restore_flags;
 
 /**
  * What a line of an import is in: the bare string or a JSON object for the first three, a JSON
@@ -845,7 +918,7 @@ typedef struct keyfob_finding_list keyfob_finding_list;
 /**
  * What became of the lines of an import: of the first so many of them.
  */
-typedef struct keyfob_imported keyfob_imported;
+typedef struct keyfob_import_result keyfob_import_result;
 
 /**
  * What a store told of itself, as it was then.
@@ -855,7 +928,7 @@ typedef struct keyfob_info keyfob_info;
 /**
  * What the full check found.
  */
-typedef struct keyfob_integrity keyfob_integrity;
+typedef struct keyfob_integrity_report keyfob_integrity_report;
 
 /**
  * What the store told of a key, as it was then.
@@ -899,7 +972,7 @@ typedef struct keyfob_requirement keyfob_requirement;
 /**
  * What a restore did.
  */
-typedef struct keyfob_restored keyfob_restored;
+typedef struct keyfob_restore_result keyfob_restore_result;
 
 /**
  * A store of API keys in one file.
@@ -1073,7 +1146,7 @@ typedef struct keyfob_store_options {
  * \param total  of how much
  * \param user   what was passed beside it
  */
-typedef int (*keyfob_progress)(uint64_t done, uint64_t total, void *user);
+typedef int (*keyfob_progress_fn)(uint64_t done, uint64_t total, void *user);
 
 /**
  * What a requirement is made from. What it does not state is not granted: without a project only a
@@ -1221,7 +1294,7 @@ typedef struct keyfob_verification {
  *                until it returns; NULL where it was not
  * \param user    what was passed beside it
  */
-typedef void (*keyfob_refused)(keyfob_status denial, const char *key_id, void *user);
+typedef void (*keyfob_refusal_fn)(keyfob_status denial, const char *key_id, void *user);
 
 /**
  * A key and its value in the metadata of an API key. The layout of this struct never changes.
@@ -1416,9 +1489,9 @@ typedef struct keyfob_key_update {
 /**
  * Why a key is revoked.
  */
-typedef struct keyfob_revoke {
+typedef struct keyfob_revoke_options {
   /**
-   * sizeof(keyfob_revoke).
+   * sizeof(keyfob_revoke_options).
    */
   uint32_t size;
   /**
@@ -1437,18 +1510,18 @@ typedef struct keyfob_revoke {
    * Free text, at most 1,000 bytes without control characters.
    */
   struct keyfob_text note;
-} keyfob_revoke;
+} keyfob_revoke_options;
 
-/** A \ref keyfob_revoke of zeros, with its size. */
-#define KEYFOB_REVOKE_INIT \
-    { sizeof(keyfob_revoke), 0, 0, 0, { NULL, 0 } }
+/** A \ref keyfob_revoke_options of zeros, with its size. */
+#define KEYFOB_REVOKE_OPTIONS_INIT \
+    { sizeof(keyfob_revoke_options), 0, 0, 0, { NULL, 0 } }
 
 /**
  * How a key is given a new secret.
  */
-typedef struct keyfob_rotate {
+typedef struct keyfob_rotate_options {
   /**
-   * sizeof(keyfob_rotate).
+   * sizeof(keyfob_rotate_options).
    */
   uint32_t size;
   /**
@@ -1465,22 +1538,22 @@ typedef struct keyfob_rotate {
    * Makes the rotation repeatable, as for a creation.
    */
   struct keyfob_text request_id;
-} keyfob_rotate;
+} keyfob_rotate_options;
 
-/** A \ref keyfob_rotate of zeros, with its size. */
-#define KEYFOB_ROTATE_INIT \
-    { sizeof(keyfob_rotate), 0, 0, { NULL, 0 } }
+/** A \ref keyfob_rotate_options of zeros, with its size. */
+#define KEYFOB_ROTATE_OPTIONS_INIT \
+    { sizeof(keyfob_rotate_options), 0, 0, { NULL, 0 } }
 
 /**
  * What a rotation answers beside the token.
  */
-typedef struct keyfob_rotated {
+typedef struct keyfob_rotate_result {
   /**
-   * sizeof(keyfob_rotated), set by the caller.
+   * sizeof(keyfob_rotate_result), set by the caller.
    */
   uint32_t size;
   /**
-   * Bits of \ref keyfob_rotated_flags.
+   * Bits of \ref keyfob_rotate_result_flags.
    */
   uint32_t flags;
   /**
@@ -1488,11 +1561,11 @@ typedef struct keyfob_rotated {
    * once.
    */
   int64_t grace_expires_at;
-} keyfob_rotated;
+} keyfob_rotate_result;
 
-/** A \ref keyfob_rotated of zeros, with its size. */
-#define KEYFOB_ROTATED_INIT \
-    { sizeof(keyfob_rotated), 0, 0 }
+/** A \ref keyfob_rotate_result of zeros, with its size. */
+#define KEYFOB_ROTATE_RESULT_INIT \
+    { sizeof(keyfob_rotate_result), 0, 0 }
 
 /**
  * Which keys are meant: those for which everything that is stated holds. Zeros mean every key. A
@@ -1606,9 +1679,9 @@ typedef struct keyfob_selection {
  * How far a bulk verb got; what is counted here is durable. It is filled in whatever the status is,
  * once the arguments were looked at.
  */
-typedef struct keyfob_bulk_outcome {
+typedef struct keyfob_bulk_result {
   /**
-   * sizeof(keyfob_bulk_outcome), set by the caller.
+   * sizeof(keyfob_bulk_result), set by the caller.
    */
   uint32_t size;
   /**
@@ -1623,22 +1696,22 @@ typedef struct keyfob_bulk_outcome {
    * Keys that were so already.
    */
   uint64_t unchanged;
-} keyfob_bulk_outcome;
+} keyfob_bulk_result;
 
-/** A \ref keyfob_bulk_outcome of zeros, with its size. */
-#define KEYFOB_BULK_OUTCOME_INIT \
-    { sizeof(keyfob_bulk_outcome), 0, 0, 0 }
+/** A \ref keyfob_bulk_result of zeros, with its size. */
+#define KEYFOB_BULK_RESULT_INIT \
+    { sizeof(keyfob_bulk_result), 0, 0, 0 }
 
 /**
  * How keys are listed.
  */
-typedef struct keyfob_listing {
+typedef struct keyfob_list_options {
   /**
-   * sizeof(keyfob_listing).
+   * sizeof(keyfob_list_options).
    */
   uint32_t size;
   /**
-   * Bits of \ref keyfob_listing_flags.
+   * Bits of \ref keyfob_list_flags.
    */
   uint32_t flags;
   /**
@@ -1654,11 +1727,11 @@ typedef struct keyfob_listing {
    * Where to go on: what keyfob_key_iter_cursor() gave for the same filter and order.
    */
   struct keyfob_text after;
-} keyfob_listing;
+} keyfob_list_options;
 
-/** A \ref keyfob_listing of zeros, with its size. */
-#define KEYFOB_LISTING_INIT \
-    { sizeof(keyfob_listing), 0, 0, 0, { NULL, 0 } }
+/** A \ref keyfob_list_options of zeros, with its size. */
+#define KEYFOB_LIST_OPTIONS_INIT \
+    { sizeof(keyfob_list_options), 0, 0, 0, { NULL, 0 } }
 
 /**
  * What a project is made from.
@@ -1775,9 +1848,9 @@ typedef struct keyfob_log_query {
 /**
  * What a verification of the log found: every event follows from the one before.
  */
-typedef struct keyfob_chain {
+typedef struct keyfob_verify_log_result {
   /**
-   * sizeof(keyfob_chain), set by the caller.
+   * sizeof(keyfob_verify_log_result), set by the caller.
    */
   uint32_t size;
   /**
@@ -1796,19 +1869,19 @@ typedef struct keyfob_chain {
    * The hash of the last. Noted elsewhere, it proves what the log said by then.
    */
   uint8_t head[32];
-} keyfob_chain;
+} keyfob_verify_log_result;
 
-/** A \ref keyfob_chain of zeros, with its size. */
-#define KEYFOB_CHAIN_INIT \
-    { sizeof(keyfob_chain), 0, 0, 0, { 0 } }
+/** A \ref keyfob_verify_log_result of zeros, with its size. */
+#define KEYFOB_VERIFY_LOG_RESULT_INIT \
+    { sizeof(keyfob_verify_log_result), 0, 0, 0, { 0 } }
 
 /**
  * Which keys are pruned: those for which one of the conditions holds. A time of 0 is a condition
  * that is not stated.
  */
-typedef struct keyfob_prune {
+typedef struct keyfob_prune_options {
   /**
-   * sizeof(keyfob_prune).
+   * sizeof(keyfob_prune_options).
    */
   uint32_t size;
   /**
@@ -1823,18 +1896,18 @@ typedef struct keyfob_prune {
    * Expired before this time, in seconds since 1970.
    */
   int64_t expired_before;
-} keyfob_prune;
+} keyfob_prune_options;
 
-/** A \ref keyfob_prune of zeros, with its size. */
-#define KEYFOB_PRUNE_INIT \
-    { sizeof(keyfob_prune), 0, 0, 0 }
+/** A \ref keyfob_prune_options of zeros, with its size. */
+#define KEYFOB_PRUNE_OPTIONS_INIT \
+    { sizeof(keyfob_prune_options), 0, 0, 0 }
 
 /**
  * What a backup holds.
  */
-typedef struct keyfob_backup {
+typedef struct keyfob_backup_result {
   /**
-   * sizeof(keyfob_backup), set by the caller.
+   * sizeof(keyfob_backup_result), set by the caller.
    */
   uint32_t size;
   /**
@@ -1853,22 +1926,22 @@ typedef struct keyfob_backup {
    * The length of its file.
    */
   uint64_t bytes;
-} keyfob_backup;
+} keyfob_backup_result;
 
-/** A \ref keyfob_backup of zeros, with its size. */
-#define KEYFOB_BACKUP_INIT \
-    { sizeof(keyfob_backup), 0, 0, 0, 0 }
+/** A \ref keyfob_backup_result of zeros, with its size. */
+#define KEYFOB_BACKUP_RESULT_INIT \
+    { sizeof(keyfob_backup_result), 0, 0, 0, 0 }
 
 /**
  * How a backup is restored.
  */
-typedef struct keyfob_restoration {
+typedef struct keyfob_restore_options {
   /**
-   * sizeof(keyfob_restoration).
+   * sizeof(keyfob_restore_options).
    */
   uint32_t size;
   /**
-   * Bits of \ref keyfob_restoration_flags.
+   * Bits of \ref keyfob_restore_flags.
    */
   uint32_t flags;
   /**
@@ -1879,11 +1952,11 @@ typedef struct keyfob_restoration {
    * How many.
    */
   size_t named_count;
-} keyfob_restoration;
+} keyfob_restore_options;
 
-/** A \ref keyfob_restoration of zeros, with its size. */
-#define KEYFOB_RESTORATION_INIT \
-    { sizeof(keyfob_restoration), 0, NULL, 0 }
+/** A \ref keyfob_restore_options of zeros, with its size. */
+#define KEYFOB_RESTORE_OPTIONS_INIT \
+    { sizeof(keyfob_restore_options), 0, NULL, 0 }
 
 /**
  * What an import gives to its keys where their lines do not say it themselves.
@@ -1947,7 +2020,7 @@ typedef struct keyfob_import_defaults {
  * \param finding  what was found
  * \param user     what was passed beside it
  */
-typedef void (*keyfob_scan_found)(const struct keyfob_finding *finding, void *user);
+typedef void (*keyfob_scan_found_fn)(const struct keyfob_finding *finding, void *user);
 
 /**
  * Is told of a file or a folder that could not be read. It must return: neither throw nor
@@ -1957,14 +2030,14 @@ typedef void (*keyfob_scan_found)(const struct keyfob_finding *finding, void *us
  * \param os_errno  why, the errno of the operating system; 0 where it has none
  * \param user      what was passed beside it
  */
-typedef void (*keyfob_scan_skipped)(const char *path, int os_errno, void *user);
+typedef void (*keyfob_scan_skipped_fn)(const char *path, int os_errno, void *user);
 
 /**
  * What a scan went through.
  */
-typedef struct keyfob_scanned {
+typedef struct keyfob_scan_result {
   /**
-   * sizeof(keyfob_scanned), set by the caller.
+   * sizeof(keyfob_scan_result), set by the caller.
    */
   uint32_t size;
   /**
@@ -1991,11 +2064,11 @@ typedef struct keyfob_scanned {
    * Files and folders that could not be read.
    */
   uint64_t skipped;
-} keyfob_scanned;
+} keyfob_scan_result;
 
-/** A \ref keyfob_scanned of zeros, with its size. */
-#define KEYFOB_SCANNED_INIT \
-    { sizeof(keyfob_scanned), 0, 0, 0, 0, 0, 0 }
+/** A \ref keyfob_scan_result of zeros, with its size. */
+#define KEYFOB_SCAN_RESULT_INIT \
+    { sizeof(keyfob_scan_result), 0, 0, 0, 0, 0, 0 }
 
 #ifdef __cplusplus
 extern "C" {
@@ -2156,6 +2229,46 @@ void keyfob_error_free(struct keyfob_error *error) KEYFOB_NOEXCEPT;
 void keyfob_memzero(void *data, size_t size) KEYFOB_NOEXCEPT;
 
 /**
+ * The 16 bytes of an id, for a table of the caller's: they sort as the text does.
+ *
+ * Errors: INVALID_ARGUMENT of a text that is no id; NULL_ARGUMENT, NOT_UTF8.
+ *
+ * Threads: any.
+ *
+ * \param id          the id of a key or a project
+ * \param id_size     its length, or KEYFOB_NUL
+ * \param[out] bytes  16 bytes of the caller's; zeros on failure
+ * \param[out] err    why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_id_to_bytes(const char *id,
+                                 size_t id_size,
+                                 uint8_t *bytes,
+                                 struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * The text of an id of 16 bytes; any 16 bytes are one.
+ *
+ * Errors: BUFFER_TOO_SMALL; NULL_ARGUMENT.
+ *
+ * Threads: any.
+ *
+ * \param bytes     the 16 bytes
+ * \param[out] id   a buffer of the caller's for the id and its NUL
+ * \param capacity  its size; at least KEYFOB_ID_MAX
+ * \param[out] err  why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_id_from_bytes(const uint8_t *bytes,
+                                   char *id,
+                                   size_t capacity,
+                                   struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
  * A pepper of 64 hexadecimal characters; blanks and newlines around them are ignored. What was
  * passed is the caller's to wipe.
  *
@@ -2248,7 +2361,7 @@ keyfob_status keyfob_set_pepper(const char *path,
                                 size_t path_size,
                                 const struct keyfob_store_options *options,
                                 const struct keyfob_pepper *pepper,
-                                keyfob_progress progress,
+                                keyfob_progress_fn progress,
                                 void *user,
                                 struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -2273,7 +2386,7 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_remove_pepper(const char *path,
                                    size_t path_size,
                                    const struct keyfob_store_options *options,
-                                   keyfob_progress progress,
+                                   keyfob_progress_fn progress,
                                    void *user,
                                    struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -2649,13 +2762,13 @@ KEYFOB_NOEXCEPT;
  * \since 0.1
  */
 KEYFOB_NODISCARD
-keyfob_status keyfob_store_authenticate(const struct keyfob_store *store,
-                                        const char *token,
-                                        size_t token_size,
-                                        const struct keyfob_requirement *requirement,
-                                        const struct keyfob_request *request,
-                                        struct keyfob_verified **verified,
-                                        struct keyfob_error **err)
+keyfob_status keyfob_store_verify_full(const struct keyfob_store *store,
+                                       const char *token,
+                                       size_t token_size,
+                                       const struct keyfob_requirement *requirement,
+                                       const struct keyfob_request *request,
+                                       struct keyfob_verified **verified,
+                                       struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -2964,7 +3077,7 @@ KEYFOB_NOEXCEPT;
  */
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_on_refusal(const struct keyfob_store *store,
-                                      keyfob_refused refused,
+                                      keyfob_refusal_fn refused,
                                       void *user,
                                       struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -3021,7 +3134,7 @@ KEYFOB_NOEXCEPT;
  * Threads: any.
  *
  * \param store            the store
- * \param parent           the creating key, from keyfob_store_authenticate()
+ * \param parent           the creating key, from keyfob_store_verify_full()
  * \param new_key          what the key is made from
  * \param[out] token       a buffer of the caller's for the token and its NUL
  * \param token_capacity   its size; at least keyfob_token_max()
@@ -3252,7 +3365,7 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_revoke_key(const struct keyfob_store *store,
                                       const char *key_id,
                                       size_t key_id_size,
-                                      const struct keyfob_revoke *revoke,
+                                      const struct keyfob_revoke_options *revoke,
                                       struct keyfob_key **key,
                                       struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -3279,7 +3392,7 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_revoke_token(const struct keyfob_store *store,
                                         const char *token,
                                         size_t token_size,
-                                        const struct keyfob_revoke *revoke,
+                                        const struct keyfob_revoke_options *revoke,
                                         struct keyfob_key **key,
                                         struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -3310,11 +3423,11 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_rotate_key(const struct keyfob_store *store,
                                       const char *key_id,
                                       size_t key_id_size,
-                                      const struct keyfob_rotate *rotate,
+                                      const struct keyfob_rotate_options *rotate,
                                       char *token,
                                       size_t token_capacity,
                                       size_t *token_size,
-                                      struct keyfob_rotated *rotated,
+                                      struct keyfob_rotate_result *rotated,
                                       struct keyfob_key **key,
                                       struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -3359,8 +3472,8 @@ KEYFOB_NOEXCEPT;
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_revoke_keys(const struct keyfob_store *store,
                                        const struct keyfob_selection *selection,
-                                       const struct keyfob_revoke *revoke,
-                                       struct keyfob_bulk_outcome *outcome,
+                                       const struct keyfob_revoke_options *revoke,
+                                       struct keyfob_bulk_result *outcome,
                                        struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -3381,7 +3494,7 @@ KEYFOB_NOEXCEPT;
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_disable_keys(const struct keyfob_store *store,
                                         const struct keyfob_selection *selection,
-                                        struct keyfob_bulk_outcome *outcome,
+                                        struct keyfob_bulk_result *outcome,
                                         struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -3402,7 +3515,7 @@ KEYFOB_NOEXCEPT;
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_enable_keys(const struct keyfob_store *store,
                                        const struct keyfob_selection *selection,
-                                       struct keyfob_bulk_outcome *outcome,
+                                       struct keyfob_bulk_result *outcome,
                                        struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -3425,7 +3538,7 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_update_keys(const struct keyfob_store *store,
                                        const struct keyfob_selection *selection,
                                        const struct keyfob_key_update *update,
-                                       struct keyfob_bulk_outcome *outcome,
+                                       struct keyfob_bulk_result *outcome,
                                        struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -3933,7 +4046,7 @@ const char *keyfob_reason_name(uint32_t reason) KEYFOB_NOEXCEPT;
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_list_keys(const struct keyfob_store *store,
                                      const struct keyfob_filter *filter,
-                                     const struct keyfob_listing *listing,
+                                     const struct keyfob_list_options *listing,
                                      struct keyfob_key_iter **iter,
                                      struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
@@ -3960,7 +4073,7 @@ KEYFOB_NOEXCEPT;
 
 /**
  * Where a listing of the same filter and order goes on behind the key that was given last: text
- * for keyfob_listing.after, which may be shown to a client and comes back unchanged or not at all.
+ * for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at all.
  * Empty where no key was given yet and the listing began at the beginning.
  *
  * Errors: CLOSED and others that the store says; NULL_ARGUMENT.
@@ -4917,7 +5030,7 @@ void keyfob_table_list_free(struct keyfob_table_list *tables) KEYFOB_NOEXCEPT;
 /**
  * Checks everything there is to check. It may run beside other processes and threads; their changes
  * wait while the engine's own pages are read. Damage is no failure of the check: look at
- * keyfob_integrity_damage_count().
+ * keyfob_integrity_report_damage_count().
  *
  * Errors: what kept the check from being made; INTERRUPTED; NULL_ARGUMENT.
  *
@@ -4926,15 +5039,15 @@ void keyfob_table_list_free(struct keyfob_table_list *tables) KEYFOB_NOEXCEPT;
  * \param store        the store
  * \param progress     is told how many rows are done; may be NULL
  * \param user         is passed to it
- * \param[out] report  what was found; free it with keyfob_integrity_free()
+ * \param[out] report  what was found; free it with keyfob_integrity_report_free()
  * \param[out] err     why it failed; may be NULL
  * \since 0.1
  */
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_check_integrity(const struct keyfob_store *store,
-                                           keyfob_progress progress,
+                                           keyfob_progress_fn progress,
                                            void *user,
-                                           struct keyfob_integrity **report,
+                                           struct keyfob_integrity_report **report,
                                            struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -4946,7 +5059,8 @@ KEYFOB_NOEXCEPT;
  * \param report  the report
  * \since 0.1
  */
-size_t keyfob_integrity_damage_count(const struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+size_t keyfob_integrity_report_damage_count(const struct keyfob_integrity_report *report)
+KEYFOB_NOEXCEPT;
 
 /**
  * One of the things that are wrong, a sentence. NULL beyond the last.
@@ -4959,9 +5073,9 @@ size_t keyfob_integrity_damage_count(const struct keyfob_integrity *report) KEYF
  * \return a text that lives as long as the report, or NULL
  * \since 0.1
  */
-const char *keyfob_integrity_damage(const struct keyfob_integrity *report,
-                                    size_t index,
-                                    size_t *size)
+const char *keyfob_integrity_report_damage(const struct keyfob_integrity_report *report,
+                                           size_t index,
+                                           size_t *size)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -4972,7 +5086,8 @@ KEYFOB_NOEXCEPT;
  * \param report  the report
  * \since 0.1
  */
-uint64_t keyfob_integrity_key_count(const struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+uint64_t keyfob_integrity_report_key_count(const struct keyfob_integrity_report *report)
+KEYFOB_NOEXCEPT;
 
 /**
  * How many projects were read.
@@ -4982,7 +5097,8 @@ uint64_t keyfob_integrity_key_count(const struct keyfob_integrity *report) KEYFO
  * \param report  the report
  * \since 0.1
  */
-uint64_t keyfob_integrity_project_count(const struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+uint64_t keyfob_integrity_report_project_count(const struct keyfob_integrity_report *report)
+KEYFOB_NOEXCEPT;
 
 /**
  * How many events were read.
@@ -4992,7 +5108,8 @@ uint64_t keyfob_integrity_project_count(const struct keyfob_integrity *report) K
  * \param report  the report
  * \since 0.1
  */
-uint64_t keyfob_integrity_event_count(const struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+uint64_t keyfob_integrity_report_event_count(const struct keyfob_integrity_report *report)
+KEYFOB_NOEXCEPT;
 
 /**
  * The sequence of the last event.
@@ -5002,7 +5119,8 @@ uint64_t keyfob_integrity_event_count(const struct keyfob_integrity *report) KEY
  * \param report  the report
  * \since 0.1
  */
-uint64_t keyfob_integrity_sequence(const struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+uint64_t keyfob_integrity_report_sequence(const struct keyfob_integrity_report *report)
+KEYFOB_NOEXCEPT;
 
 /**
  * The hash of the last event.
@@ -5013,7 +5131,9 @@ uint64_t keyfob_integrity_sequence(const struct keyfob_integrity *report) KEYFOB
  * \param[out] head  32 bytes of the caller's; zeros where report is NULL
  * \since 0.1
  */
-void keyfob_integrity_head(const struct keyfob_integrity *report, uint8_t *head) KEYFOB_NOEXCEPT;
+void keyfob_integrity_report_head(const struct keyfob_integrity_report *report,
+                                  uint8_t *head)
+KEYFOB_NOEXCEPT;
 
 /**
  * Frees the report of a check.
@@ -5023,7 +5143,7 @@ void keyfob_integrity_head(const struct keyfob_integrity *report, uint8_t *head)
  * \param report  the report of a check; NULL is allowed
  * \since 0.1
  */
-void keyfob_integrity_free(struct keyfob_integrity *report) KEYFOB_NOEXCEPT;
+void keyfob_integrity_report_free(struct keyfob_integrity_report *report) KEYFOB_NOEXCEPT;
 
 /**
  * Whether the log had a hash at a sequence: what somebody noted elsewhere, from
@@ -5062,7 +5182,7 @@ KEYFOB_NOEXCEPT;
  */
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_verify_log(const struct keyfob_store *store,
-                                      struct keyfob_chain *chain,
+                                      struct keyfob_verify_log_result *chain,
                                       struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -5105,7 +5225,7 @@ KEYFOB_NOEXCEPT;
  */
 KEYFOB_NODISCARD
 keyfob_status keyfob_store_prune(const struct keyfob_store *store,
-                                 const struct keyfob_prune *prune,
+                                 const struct keyfob_prune_options *prune,
                                  uint64_t *keys,
                                  uint64_t *projects,
                                  struct keyfob_error **err)
@@ -5133,9 +5253,9 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_backup(const struct keyfob_store *store,
                                   const char *to,
                                   size_t to_size,
-                                  keyfob_progress progress,
+                                  keyfob_progress_fn progress,
                                   void *user,
-                                  struct keyfob_backup *backup,
+                                  struct keyfob_backup_result *backup,
                                   struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -5185,7 +5305,7 @@ KEYFOB_NOEXCEPT;
  * \param progress       is told how many rows of the backup were checked, and may stop it until
  *                       something is written; may be NULL
  * \param user           is passed to it
- * \param[out] restored  what was done; free it with keyfob_restored_free(); may be NULL
+ * \param[out] restored  what was done; free it with keyfob_restore_result_free(); may be NULL
  * \param[out] err       why it failed; may be NULL
  * \since 0.1
  */
@@ -5195,10 +5315,10 @@ keyfob_status keyfob_restore(const char *path,
                              const char *backup,
                              size_t backup_size,
                              const struct keyfob_store_options *options,
-                             const struct keyfob_restoration *how,
-                             keyfob_progress progress,
+                             const struct keyfob_restore_options *how,
+                             keyfob_progress_fn progress,
                              void *user,
-                             struct keyfob_restored **restored,
+                             struct keyfob_restore_result **restored,
                              struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -5210,7 +5330,8 @@ KEYFOB_NOEXCEPT;
  * \param restored  what the restore answered
  * \since 0.1
  */
-uint64_t keyfob_restored_key_count(const struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+uint64_t keyfob_restore_result_key_count(const struct keyfob_restore_result *restored)
+KEYFOB_NOEXCEPT;
 
 /**
  * How many projects were brought in.
@@ -5220,7 +5341,8 @@ uint64_t keyfob_restored_key_count(const struct keyfob_restored *restored) KEYFO
  * \param restored  what the restore answered
  * \since 0.1
  */
-uint64_t keyfob_restored_project_count(const struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+uint64_t keyfob_restore_result_project_count(const struct keyfob_restore_result *restored)
+KEYFOB_NOEXCEPT;
 
 /**
  * The sequence that the store goes on from.
@@ -5230,7 +5352,8 @@ uint64_t keyfob_restored_project_count(const struct keyfob_restored *restored) K
  * \param restored  what the restore answered
  * \since 0.1
  */
-uint64_t keyfob_restored_sequence(const struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+uint64_t keyfob_restore_result_sequence(const struct keyfob_restore_result *restored)
+KEYFOB_NOEXCEPT;
 
 /**
  * The last event that the backup and the present store have in common; -1 where nothing tells
@@ -5241,7 +5364,8 @@ uint64_t keyfob_restored_sequence(const struct keyfob_restored *restored) KEYFOB
  * \param restored  what the restore answered
  * \since 0.1
  */
-int64_t keyfob_restored_common_sequence(const struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+int64_t keyfob_restore_result_common_sequence(const struct keyfob_restore_result *restored)
+KEYFOB_NOEXCEPT;
 
 /**
  * How many keys of the backup stay away, because the present store pruned them, or may have.
@@ -5251,7 +5375,8 @@ int64_t keyfob_restored_common_sequence(const struct keyfob_restored *restored) 
  * \param restored  what the restore answered
  * \since 0.1
  */
-uint64_t keyfob_restored_kept_away_count(const struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+uint64_t keyfob_restore_result_kept_away_count(const struct keyfob_restore_result *restored)
+KEYFOB_NOEXCEPT;
 
 /**
  * The keys that both the backup and the present store changed after what they have in common. They
@@ -5264,7 +5389,7 @@ uint64_t keyfob_restored_kept_away_count(const struct keyfob_restored *restored)
  * \return a list that lives as long as what the restore answered
  * \since 0.1
  */
-const struct keyfob_key_list *keyfob_restored_conflicts(const struct keyfob_restored *restored)
+const struct keyfob_key_list *keyfob_restore_result_conflicts(const struct keyfob_restore_result *restored)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5277,7 +5402,7 @@ KEYFOB_NOEXCEPT;
  * \return a list that lives as long as what the restore answered
  * \since 0.1
  */
-const struct keyfob_key_list *keyfob_restored_uncertain(const struct keyfob_restored *restored)
+const struct keyfob_key_list *keyfob_restore_result_uncertain(const struct keyfob_restore_result *restored)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5288,7 +5413,7 @@ KEYFOB_NOEXCEPT;
  * \param restored  what the restore answered
  * \since 0.1
  */
-size_t keyfob_restored_project_conflict_count(const struct keyfob_restored *restored)
+size_t keyfob_restore_result_project_conflict_count(const struct keyfob_restore_result *restored)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5303,9 +5428,9 @@ KEYFOB_NOEXCEPT;
  * \return a text that lives as long as the answer, or NULL
  * \since 0.1
  */
-const char *keyfob_restored_project_conflict(const struct keyfob_restored *restored,
-                                             size_t index,
-                                             size_t *size)
+const char *keyfob_restore_result_project_conflict(const struct keyfob_restore_result *restored,
+                                                   size_t index,
+                                                   size_t *size)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5318,8 +5443,8 @@ KEYFOB_NOEXCEPT;
  * \return a text that lives as long as the answer, or NULL
  * \since 0.1
  */
-const char *keyfob_restored_set_aside(const struct keyfob_restored *restored,
-                                      size_t *size)
+const char *keyfob_restore_result_set_aside(const struct keyfob_restore_result *restored,
+                                            size_t *size)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5330,7 +5455,7 @@ KEYFOB_NOEXCEPT;
  * \param restored  what a restore answered; NULL is allowed
  * \since 0.1
  */
-void keyfob_restored_free(struct keyfob_restored *restored) KEYFOB_NOEXCEPT;
+void keyfob_restore_result_free(struct keyfob_restore_result *restored) KEYFOB_NOEXCEPT;
 
 /**
  * The name of a format, "drf-api-key"; "unknown" of any other number. Never NULL; it lives as long
@@ -5362,7 +5487,7 @@ const char *keyfob_import_format_name(uint32_t format) KEYFOB_NOEXCEPT;
  * \param defaults       what the lines do not say; NULL for nothing
  * \param progress       is told how many lines are done, after each 10,000; may be NULL
  * \param user           is passed to it
- * \param[out] imported  what became of them; free it with keyfob_imported_free()
+ * \param[out] imported  what became of them; free it with keyfob_import_result_free()
  * \param[out] err       why it stopped; may be NULL
  * \since 0.1
  */
@@ -5372,9 +5497,9 @@ keyfob_status keyfob_store_import(const struct keyfob_store *store,
                                   const struct keyfob_text *lines,
                                   size_t lines_count,
                                   const struct keyfob_import_defaults *defaults,
-                                  keyfob_progress progress,
+                                  keyfob_progress_fn progress,
                                   void *user,
-                                  struct keyfob_imported **imported,
+                                  struct keyfob_import_result **imported,
                                   struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
@@ -5386,7 +5511,7 @@ KEYFOB_NOEXCEPT;
  * \param imported  what became of the lines
  * \since 0.1
  */
-size_t keyfob_imported_count(const struct keyfob_imported *imported) KEYFOB_NOEXCEPT;
+size_t keyfob_import_result_count(const struct keyfob_import_result *imported) KEYFOB_NOEXCEPT;
 
 /**
  * What became of a line: KEYFOB_OK, or why it was refused: NOT_IMPORTABLE; DIGEST_TAKEN;
@@ -5399,8 +5524,8 @@ size_t keyfob_imported_count(const struct keyfob_imported *imported) KEYFOB_NOEX
  * \param index     which, from 0
  * \since 0.1
  */
-keyfob_status keyfob_imported_status(const struct keyfob_imported *imported,
-                                     size_t index)
+keyfob_status keyfob_import_result_status(const struct keyfob_import_result *imported,
+                                          size_t index)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5414,9 +5539,9 @@ KEYFOB_NOEXCEPT;
  * \return a text that lives as long as the results, or NULL
  * \since 0.1
  */
-const char *keyfob_imported_key_id(const struct keyfob_imported *imported,
-                                   size_t index,
-                                   size_t *size)
+const char *keyfob_import_result_key_id(const struct keyfob_import_result *imported,
+                                        size_t index,
+                                        size_t *size)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5429,8 +5554,8 @@ KEYFOB_NOEXCEPT;
  * \return an error that lives as long as the results, or NULL; it is not freed
  * \since 0.1
  */
-const struct keyfob_error *keyfob_imported_error(const struct keyfob_imported *imported,
-                                                 size_t index)
+const struct keyfob_error *keyfob_import_result_error(const struct keyfob_import_result *imported,
+                                                      size_t index)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -5441,7 +5566,7 @@ KEYFOB_NOEXCEPT;
  * \param imported  the results of an import; NULL is allowed
  * \since 0.1
  */
-void keyfob_imported_free(struct keyfob_imported *imported) KEYFOB_NOEXCEPT;
+void keyfob_import_result_free(struct keyfob_import_result *imported) KEYFOB_NOEXCEPT;
 
 /**
  * The file that it stands in; NULL where bytes were scanned.
@@ -5550,11 +5675,11 @@ KEYFOB_NODISCARD
 keyfob_status keyfob_store_scan(const struct keyfob_store *store,
                                 const char *path,
                                 size_t path_size,
-                                keyfob_scan_found found,
-                                keyfob_scan_skipped skipped,
-                                keyfob_progress progress,
+                                keyfob_scan_found_fn found,
+                                keyfob_scan_skipped_fn skipped,
+                                keyfob_progress_fn progress,
                                 void *user,
-                                struct keyfob_scanned *scanned,
+                                struct keyfob_scan_result *scanned,
                                 struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 

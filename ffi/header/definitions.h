@@ -16,6 +16,10 @@
  *  with an expiry refuses. */
 #define KEYFOB_NO_TIME INT64_MIN
 
+/** How a check of keyfob_store_explain() came out that could not be made, because one before it
+ *  found nothing to check. */
+#define KEYFOB_NOT_REACHED (-1)
+
 /** Before a function whose status must be looked at. */
 #ifndef KEYFOB_NODISCARD
 #  if defined(__cplusplus)

@@ -11,7 +11,7 @@ use crate::key::keyfob_key_list;
 use crate::lifecycle::parse_key_id;
 use crate::options::{keyfob_store_options, options};
 use crate::out::{Out, Value};
-use crate::progress::{keyfob_progress, telling};
+use crate::progress::{keyfob_progress_fn, telling};
 use crate::sized::{Place, only, read, sized};
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store, path};
@@ -20,8 +20,8 @@ use crate::text::{Text, keyfob_text, texts};
 /// What a backup holds.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_backup {
-    /// sizeof(keyfob_backup), set by the caller.
+pub struct keyfob_backup_result {
+    /// sizeof(keyfob_backup_result), set by the caller.
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -33,7 +33,7 @@ pub struct keyfob_backup {
     pub bytes: u64,
 }
 
-sized!(keyfob_backup {
+sized!(keyfob_backup_result {
     size: u32,
     reserved: u32,
     sequence: u64,
@@ -63,9 +63,9 @@ pub unsafe extern "C" fn keyfob_store_backup(
     store: *const keyfob_store,
     to: *const c_char,
     to_size: usize,
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
-    backup: *mut keyfob_backup,
+    backup: *mut keyfob_backup_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's struct.
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn keyfob_store_backup(
         // SAFETY: the caller's pointers.
         let (to, mut progress) = unsafe { (path(to, to_size, "to")?, telling(progress, user)) };
         let backup = handle.store.backup(to, &mut progress)?;
-        place.give(&keyfob_backup {
+        place.give(&keyfob_backup_result {
             size: 0,
             reserved: 0,
             sequence: backup.sequence,
@@ -121,9 +121,9 @@ pub unsafe extern "C" fn keyfob_store_compact(
     unsafe { on_store(store, err, body) }
 }
 
-/// Bits of keyfob_restoration.flags.
+/// Bits of keyfob_restore_options.flags.
 #[repr(C)]
-pub enum keyfob_restoration_flags {
+pub enum keyfob_restore_flags {
     /// Disable every key that the restore brings in, to be enabled one by one.
     KEYFOB_RESTORE_DISABLE_ALL = 1,
     /// Accept, into a store that has a pepper, a backup from before it had one: nothing but its
@@ -137,10 +137,10 @@ pub enum keyfob_restoration_flags {
 /// How a backup is restored.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_restoration {
-    /// sizeof(keyfob_restoration).
+pub struct keyfob_restore_options {
+    /// sizeof(keyfob_restore_options).
     pub size: u32,
-    /// Bits of \ref keyfob_restoration_flags.
+    /// Bits of \ref keyfob_restore_flags.
     pub flags: u32,
     /// The ids of keys that are brought back although the present store pruned them.
     pub named: *const keyfob_text,
@@ -148,7 +148,7 @@ pub struct keyfob_restoration {
     pub named_count: usize,
 }
 
-sized!(keyfob_restoration {
+sized!(keyfob_restore_options {
     size: u32,
     flags: u32,
     named: *const keyfob_text,
@@ -156,7 +156,7 @@ sized!(keyfob_restoration {
 });
 
 /// What a restore did.
-pub struct keyfob_restored {
+pub struct keyfob_restore_result {
     restored: Restored,
     conflicts: keyfob_key_list,
     project_conflicts: Vec<Text>,
@@ -187,7 +187,7 @@ pub struct keyfob_restored {
 /// \param progress       is told how many rows of the backup were checked, and may stop it until
 ///                       something is written; may be NULL
 /// \param user           is passed to it
-/// \param[out] restored  what was done; free it with keyfob_restored_free(); may be NULL
+/// \param[out] restored  what was done; free it with keyfob_restore_result_free(); may be NULL
 /// \param[out] err       why it failed; may be NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
@@ -198,13 +198,13 @@ pub unsafe extern "C" fn keyfob_restore(
     backup: *const c_char,
     backup_size: usize,
     options: *const keyfob_store_options,
-    how: *const keyfob_restoration,
-    progress: keyfob_progress,
+    how: *const keyfob_restore_options,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
-    restored: *mut *mut keyfob_restored,
+    restored: *mut *mut keyfob_restore_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
-    use keyfob_restoration_flags as flags;
+    use keyfob_restore_flags as flags;
     // SAFETY: the caller's pointers.
     let out = unsafe { Out::new(restored) };
     let body = || {
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn keyfob_restore(
                 telling(progress, user),
             )
         };
-        only(asked.flags, 7, "keyfob_restoration.flags")?;
+        only(asked.flags, 7, "keyfob_restore_options.flags")?;
         // SAFETY: the caller's texts.
         let named = unsafe { texts(asked.named, asked.named_count, "named") }?;
         let has = |flag: flags| asked.flags & flag as u32 != 0;
@@ -232,7 +232,7 @@ pub unsafe extern "C" fn keyfob_restore(
             .collect::<Result<_, Fault>>()?;
         let mut restored = options.restore(path, backup, &how, &mut progress)?;
         let list = |keys: &mut Vec<KeyInfo>| keyfob_key_list::new(std::mem::take(keys));
-        out.give(|| keyfob_restored {
+        out.give(|| keyfob_restore_result {
             conflicts: list(&mut restored.conflicts),
             uncertain: list(&mut restored.uncertain),
             project_conflicts: restored.project_conflicts.iter().map(Text::new).collect(),
@@ -255,7 +255,9 @@ pub unsafe extern "C" fn keyfob_restore(
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_key_count(restored: *const keyfob_restored) -> u64 {
+pub unsafe extern "C" fn keyfob_restore_result_key_count(
+    restored: *const keyfob_restore_result,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(restored, 0, |restored| restored.restored.keys) }
 }
@@ -267,7 +269,9 @@ pub unsafe extern "C" fn keyfob_restored_key_count(restored: *const keyfob_resto
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_project_count(restored: *const keyfob_restored) -> u64 {
+pub unsafe extern "C" fn keyfob_restore_result_project_count(
+    restored: *const keyfob_restore_result,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(restored, 0, |restored| restored.restored.projects) }
 }
@@ -279,7 +283,9 @@ pub unsafe extern "C" fn keyfob_restored_project_count(restored: *const keyfob_r
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_sequence(restored: *const keyfob_restored) -> u64 {
+pub unsafe extern "C" fn keyfob_restore_result_sequence(
+    restored: *const keyfob_restore_result,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(restored, 0, |restored| restored.restored.sequence) }
 }
@@ -292,7 +298,9 @@ pub unsafe extern "C" fn keyfob_restored_sequence(restored: *const keyfob_restor
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_common_sequence(restored: *const keyfob_restored) -> i64 {
+pub unsafe extern "C" fn keyfob_restore_result_common_sequence(
+    restored: *const keyfob_restore_result,
+) -> i64 {
     // SAFETY: the caller's object.
     unsafe {
         read_object(restored, -1, |restored| {
@@ -311,7 +319,9 @@ pub unsafe extern "C" fn keyfob_restored_common_sequence(restored: *const keyfob
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_kept_away_count(restored: *const keyfob_restored) -> u64 {
+pub unsafe extern "C" fn keyfob_restore_result_kept_away_count(
+    restored: *const keyfob_restore_result,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(restored, 0, |restored| restored.restored.kept_away) }
 }
@@ -326,8 +336,8 @@ pub unsafe extern "C" fn keyfob_restored_kept_away_count(restored: *const keyfob
 /// \return a list that lives as long as what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_conflicts(
-    restored: *const keyfob_restored,
+pub unsafe extern "C" fn keyfob_restore_result_conflicts(
+    restored: *const keyfob_restore_result,
 ) -> *const keyfob_key_list {
     // SAFETY: the caller's object.
     unsafe {
@@ -346,8 +356,8 @@ pub unsafe extern "C" fn keyfob_restored_conflicts(
 /// \return a list that lives as long as what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_uncertain(
-    restored: *const keyfob_restored,
+pub unsafe extern "C" fn keyfob_restore_result_uncertain(
+    restored: *const keyfob_restore_result,
 ) -> *const keyfob_key_list {
     // SAFETY: the caller's object.
     unsafe {
@@ -364,8 +374,8 @@ pub unsafe extern "C" fn keyfob_restored_uncertain(
 /// \param restored  what the restore answered
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_project_conflict_count(
-    restored: *const keyfob_restored,
+pub unsafe extern "C" fn keyfob_restore_result_project_conflict_count(
+    restored: *const keyfob_restore_result,
 ) -> usize {
     // SAFETY: the caller's object.
     unsafe { read_object(restored, 0, |restored| restored.project_conflicts.len()) }
@@ -382,8 +392,8 @@ pub unsafe extern "C" fn keyfob_restored_project_conflict_count(
 /// \return a text that lives as long as the answer, or NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_project_conflict(
-    restored: *const keyfob_restored,
+pub unsafe extern "C" fn keyfob_restore_result_project_conflict(
+    restored: *const keyfob_restore_result,
     index: usize,
     size: *mut usize,
 ) -> *const c_char {
@@ -404,8 +414,8 @@ pub unsafe extern "C" fn keyfob_restored_project_conflict(
 /// \return a text that lives as long as the answer, or NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_set_aside(
-    restored: *const keyfob_restored,
+pub unsafe extern "C" fn keyfob_restore_result_set_aside(
+    restored: *const keyfob_restore_result,
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
@@ -419,7 +429,7 @@ pub unsafe extern "C" fn keyfob_restored_set_aside(
 /// \param restored  what a restore answered; NULL is allowed
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_restored_free(restored: *mut keyfob_restored) {
+pub unsafe extern "C" fn keyfob_restore_result_free(restored: *mut keyfob_restore_result) {
     // SAFETY: the caller's object, which is theirs no longer.
     unsafe { free(restored) }
 }

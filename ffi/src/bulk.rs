@@ -3,7 +3,7 @@
 use keyfob_core::{BulkOutcome, Code, Error, Selection};
 
 use crate::error::{Fault, keyfob_error};
-use crate::lifecycle::{keyfob_key_update, keyfob_revoke, parse_key_id, revocation};
+use crate::lifecycle::{keyfob_key_update, keyfob_revoke_options, parse_key_id, revocation};
 use crate::list::{filter, keyfob_filter};
 use crate::sized::{Place, only, read, sized};
 use crate::status::keyfob_status;
@@ -38,8 +38,8 @@ sized!(keyfob_selection {
 /// once the arguments were looked at.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_bulk_outcome {
-    /// sizeof(keyfob_bulk_outcome), set by the caller.
+pub struct keyfob_bulk_result {
+    /// sizeof(keyfob_bulk_result), set by the caller.
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -49,7 +49,7 @@ pub struct keyfob_bulk_outcome {
     pub unchanged: u64,
 }
 
-sized!(keyfob_bulk_outcome {
+sized!(keyfob_bulk_result {
     size: u32,
     reserved: u32,
     changed: u64,
@@ -87,7 +87,7 @@ unsafe fn selection(from: *const keyfob_selection) -> Result<Selection, Fault> {
 unsafe fn on_many(
     store: *const keyfob_store,
     selected: *const keyfob_selection,
-    outcome: *mut keyfob_bulk_outcome,
+    outcome: *mut keyfob_bulk_result,
     err: *mut *mut keyfob_error,
     verb: impl FnOnce(&keyfob_store, &Selection) -> Result<BulkOutcome, Fault>,
 ) -> keyfob_status {
@@ -103,7 +103,7 @@ unsafe fn on_many(
             stopped,
             ..
         } = verb(handle, &selected)?;
-        place.give(&keyfob_bulk_outcome {
+        place.give(&keyfob_bulk_result {
             size: 0,
             reserved: 0,
             changed,
@@ -133,8 +133,8 @@ unsafe fn on_many(
 pub unsafe extern "C" fn keyfob_store_revoke_keys(
     store: *const keyfob_store,
     selection: *const keyfob_selection,
-    revoke: *const keyfob_revoke,
-    outcome: *mut keyfob_bulk_outcome,
+    revoke: *const keyfob_revoke_options,
+    outcome: *mut keyfob_bulk_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn keyfob_store_revoke_keys(
 pub unsafe extern "C" fn keyfob_store_disable_keys(
     store: *const keyfob_store,
     selection: *const keyfob_selection,
-    outcome: *mut keyfob_bulk_outcome,
+    outcome: *mut keyfob_bulk_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
@@ -190,7 +190,7 @@ pub unsafe extern "C" fn keyfob_store_disable_keys(
 pub unsafe extern "C" fn keyfob_store_enable_keys(
     store: *const keyfob_store,
     selection: *const keyfob_selection,
-    outcome: *mut keyfob_bulk_outcome,
+    outcome: *mut keyfob_bulk_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
@@ -220,7 +220,7 @@ pub unsafe extern "C" fn keyfob_store_update_keys(
     store: *const keyfob_store,
     selection: *const keyfob_selection,
     update: *const keyfob_key_update,
-    outcome: *mut keyfob_bulk_outcome,
+    outcome: *mut keyfob_bulk_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.

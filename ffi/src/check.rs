@@ -9,21 +9,21 @@ use crate::error::{Fault, keyfob_error};
 use crate::guard::{free, read as read_object, read_text};
 use crate::key::put_bytes;
 use crate::out::{Out, Value};
-use crate::progress::{keyfob_progress, telling};
+use crate::progress::{keyfob_progress_fn, telling};
 use crate::sized::{Place, only, read, sized};
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
 use crate::text::Text;
 
 /// What the full check found.
-pub struct keyfob_integrity {
+pub struct keyfob_integrity_report {
     report: IntegrityReport,
     damage: Vec<Text>,
 }
 
 /// Checks everything there is to check. It may run beside other processes and threads; their changes
 /// wait while the engine's own pages are read. Damage is no failure of the check: look at
-/// keyfob_integrity_damage_count().
+/// keyfob_integrity_report_damage_count().
 ///
 /// Errors: what kept the check from being made; INTERRUPTED; NULL_ARGUMENT.
 ///
@@ -32,16 +32,16 @@ pub struct keyfob_integrity {
 /// \param store        the store
 /// \param progress     is told how many rows are done; may be NULL
 /// \param user         is passed to it
-/// \param[out] report  what was found; free it with keyfob_integrity_free()
+/// \param[out] report  what was found; free it with keyfob_integrity_report_free()
 /// \param[out] err     why it failed; may be NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
 pub unsafe extern "C" fn keyfob_store_check_integrity(
     store: *const keyfob_store,
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
-    report: *mut *mut keyfob_integrity,
+    report: *mut *mut keyfob_integrity_report,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn keyfob_store_check_integrity(
     let body = |handle: &keyfob_store| {
         let out = out.required("report")?;
         let report = handle.store.check_integrity(&mut progress)?;
-        out.give(|| keyfob_integrity {
+        out.give(|| keyfob_integrity_report {
             damage: report.damage.iter().map(Text::new).collect(),
             report,
         });
@@ -66,7 +66,9 @@ pub unsafe extern "C" fn keyfob_store_check_integrity(
 /// \param report  the report
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_damage_count(report: *const keyfob_integrity) -> usize {
+pub unsafe extern "C" fn keyfob_integrity_report_damage_count(
+    report: *const keyfob_integrity_report,
+) -> usize {
     // SAFETY: the caller's object.
     unsafe { read_object(report, 0, |report| report.damage.len()) }
 }
@@ -81,8 +83,8 @@ pub unsafe extern "C" fn keyfob_integrity_damage_count(report: *const keyfob_int
 /// \return a text that lives as long as the report, or NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_damage(
-    report: *const keyfob_integrity,
+pub unsafe extern "C" fn keyfob_integrity_report_damage(
+    report: *const keyfob_integrity_report,
     index: usize,
     size: *mut usize,
 ) -> *const c_char {
@@ -97,7 +99,9 @@ pub unsafe extern "C" fn keyfob_integrity_damage(
 /// \param report  the report
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_key_count(report: *const keyfob_integrity) -> u64 {
+pub unsafe extern "C" fn keyfob_integrity_report_key_count(
+    report: *const keyfob_integrity_report,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(report, 0, |report| report.report.keys) }
 }
@@ -109,7 +113,9 @@ pub unsafe extern "C" fn keyfob_integrity_key_count(report: *const keyfob_integr
 /// \param report  the report
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_project_count(report: *const keyfob_integrity) -> u64 {
+pub unsafe extern "C" fn keyfob_integrity_report_project_count(
+    report: *const keyfob_integrity_report,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(report, 0, |report| report.report.projects) }
 }
@@ -121,7 +127,9 @@ pub unsafe extern "C" fn keyfob_integrity_project_count(report: *const keyfob_in
 /// \param report  the report
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_event_count(report: *const keyfob_integrity) -> u64 {
+pub unsafe extern "C" fn keyfob_integrity_report_event_count(
+    report: *const keyfob_integrity_report,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(report, 0, |report| report.report.events) }
 }
@@ -133,7 +141,9 @@ pub unsafe extern "C" fn keyfob_integrity_event_count(report: *const keyfob_inte
 /// \param report  the report
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_sequence(report: *const keyfob_integrity) -> u64 {
+pub unsafe extern "C" fn keyfob_integrity_report_sequence(
+    report: *const keyfob_integrity_report,
+) -> u64 {
     // SAFETY: the caller's object.
     unsafe { read_object(report, 0, |report| report.report.sequence) }
 }
@@ -146,7 +156,10 @@ pub unsafe extern "C" fn keyfob_integrity_sequence(report: *const keyfob_integri
 /// \param[out] head  32 bytes of the caller's; zeros where report is NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_head(report: *const keyfob_integrity, head: *mut u8) {
+pub unsafe extern "C" fn keyfob_integrity_report_head(
+    report: *const keyfob_integrity_report,
+    head: *mut u8,
+) {
     // SAFETY: the caller's object, and 32 bytes of theirs.
     unsafe {
         let bytes = read_object(report, [0; 32], |report| report.report.head);
@@ -161,7 +174,7 @@ pub unsafe extern "C" fn keyfob_integrity_head(report: *const keyfob_integrity, 
 /// \param report  the report of a check; NULL is allowed
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_integrity_free(report: *mut keyfob_integrity) {
+pub unsafe extern "C" fn keyfob_integrity_report_free(report: *mut keyfob_integrity_report) {
     // SAFETY: the caller's object, which is theirs no longer.
     unsafe { free(report) }
 }
@@ -203,8 +216,8 @@ pub unsafe extern "C" fn keyfob_store_check_expected(
 /// What a verification of the log found: every event follows from the one before.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_chain {
-    /// sizeof(keyfob_chain), set by the caller.
+pub struct keyfob_verify_log_result {
+    /// sizeof(keyfob_verify_log_result), set by the caller.
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -216,7 +229,7 @@ pub struct keyfob_chain {
     pub head: [u8; 32],
 }
 
-sized!(keyfob_chain {
+sized!(keyfob_verify_log_result {
     size: u32,
     reserved: u32,
     first: u64,
@@ -238,7 +251,7 @@ sized!(keyfob_chain {
 #[must_use]
 pub unsafe extern "C" fn keyfob_store_verify_log(
     store: *const keyfob_store,
-    chain: *mut keyfob_chain,
+    chain: *mut keyfob_verify_log_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's struct.
@@ -246,7 +259,7 @@ pub unsafe extern "C" fn keyfob_store_verify_log(
     let body = |handle: &keyfob_store| {
         let place = place?;
         let chain = handle.store.verify_log()?;
-        place.give(&keyfob_chain {
+        place.give(&keyfob_verify_log_result {
             size: 0,
             reserved: 0,
             first: chain.first,
@@ -294,8 +307,8 @@ pub unsafe extern "C" fn keyfob_store_prune_log(
 /// that is not stated.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_prune {
-    /// sizeof(keyfob_prune).
+pub struct keyfob_prune_options {
+    /// sizeof(keyfob_prune_options).
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -305,7 +318,7 @@ pub struct keyfob_prune {
     pub expired_before: i64,
 }
 
-sized!(keyfob_prune {
+sized!(keyfob_prune_options {
     size: u32,
     reserved: u32,
     revoked_before: i64,
@@ -329,7 +342,7 @@ sized!(keyfob_prune {
 #[must_use]
 pub unsafe extern "C" fn keyfob_store_prune(
     store: *const keyfob_store,
-    prune: *const keyfob_prune,
+    prune: *const keyfob_prune_options,
     keys: *mut u64,
     projects: *mut u64,
     err: *mut *mut keyfob_error,
@@ -339,7 +352,7 @@ pub unsafe extern "C" fn keyfob_store_prune(
     let body = |handle: &keyfob_store| {
         // SAFETY: the caller's struct.
         let asked = unsafe { read(prune) }?;
-        only(asked.reserved, 0, "keyfob_prune.reserved")?;
+        only(asked.reserved, 0, "keyfob_prune_options.reserved")?;
         let mut prune = Prune::default();
         prune.revoked_before = at(asked.revoked_before);
         prune.expired_before = at(asked.expired_before);

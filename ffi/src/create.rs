@@ -319,7 +319,7 @@ pub unsafe extern "C" fn keyfob_store_create_key(
 /// Threads: any.
 ///
 /// \param store            the store
-/// \param parent           the creating key, from keyfob_store_authenticate()
+/// \param parent           the creating key, from keyfob_store_verify_full()
 /// \param new_key          what the key is made from
 /// \param[out] token       a buffer of the caller's for the token and its NUL
 /// \param token_capacity   its size; at least keyfob_token_max()

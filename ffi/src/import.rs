@@ -11,7 +11,7 @@ use crate::create::{expiry, scopes, tags};
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{free, read as read_object, read_text};
 use crate::out::Out;
-use crate::progress::{keyfob_progress, telling};
+use crate::progress::{keyfob_progress_fn, telling};
 use crate::sized::{read, sized, unknown};
 use crate::status::{OK, keyfob_status, of};
 use crate::store::{keyfob_store, on_store};
@@ -133,7 +133,7 @@ unsafe fn defaults(from: *const keyfob_import_defaults) -> Result<ImportDefaults
 }
 
 /// What became of the lines of an import: of the first so many of them.
-pub struct keyfob_imported(Vec<Result<Text, keyfob_error>>);
+pub struct keyfob_import_result(Vec<Result<Text, keyfob_error>>);
 
 /// Brings in keys that another system issued, a line each; their holders keep the strings that they
 /// have. Each line has its own result, and one that is refused refuses only itself. Importing the
@@ -153,7 +153,7 @@ pub struct keyfob_imported(Vec<Result<Text, keyfob_error>>);
 /// \param defaults       what the lines do not say; NULL for nothing
 /// \param progress       is told how many lines are done, after each 10,000; may be NULL
 /// \param user           is passed to it
-/// \param[out] imported  what became of them; free it with keyfob_imported_free()
+/// \param[out] imported  what became of them; free it with keyfob_import_result_free()
 /// \param[out] err       why it stopped; may be NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
@@ -164,9 +164,9 @@ pub unsafe extern "C" fn keyfob_store_import(
     lines: *const keyfob_text,
     lines_count: usize,
     defaults: *const keyfob_import_defaults,
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
-    imported: *mut *mut keyfob_imported,
+    imported: *mut *mut keyfob_import_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn keyfob_store_import(
             Ok(id) => Ok(Text::new(id.to_text())),
             Err(error) => Err(keyfob_error::from(Fault::from(error))),
         };
-        out.give(|| keyfob_imported(done.into_iter().map(one).collect()));
+        out.give(|| keyfob_import_result(done.into_iter().map(one).collect()));
         stopped.map_or(Ok(()), |error| Err(error.into()))
     };
     // SAFETY: the caller's handle and place.
@@ -238,7 +238,9 @@ fn in_batches(
 /// \param imported  what became of the lines
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_imported_count(imported: *const keyfob_imported) -> usize {
+pub unsafe extern "C" fn keyfob_import_result_count(
+    imported: *const keyfob_import_result,
+) -> usize {
     // SAFETY: the caller's object.
     unsafe { read_object(imported, 0, |imported| imported.0.len()) }
 }
@@ -253,8 +255,8 @@ pub unsafe extern "C" fn keyfob_imported_count(imported: *const keyfob_imported)
 /// \param index     which, from 0
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_imported_status(
-    imported: *const keyfob_imported,
+pub unsafe extern "C" fn keyfob_import_result_status(
+    imported: *const keyfob_import_result,
     index: usize,
 ) -> keyfob_status {
     // SAFETY: the caller's object.
@@ -280,8 +282,8 @@ pub unsafe extern "C" fn keyfob_imported_status(
 /// \return a text that lives as long as the results, or NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_imported_key_id(
-    imported: *const keyfob_imported,
+pub unsafe extern "C" fn keyfob_import_result_key_id(
+    imported: *const keyfob_import_result,
     index: usize,
     size: *mut usize,
 ) -> *const c_char {
@@ -302,8 +304,8 @@ pub unsafe extern "C" fn keyfob_imported_key_id(
 /// \return an error that lives as long as the results, or NULL; it is not freed
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_imported_error(
-    imported: *const keyfob_imported,
+pub unsafe extern "C" fn keyfob_import_result_error(
+    imported: *const keyfob_import_result,
     index: usize,
 ) -> *const keyfob_error {
     // SAFETY: the caller's object.
@@ -324,7 +326,7 @@ pub unsafe extern "C" fn keyfob_imported_error(
 /// \param imported  the results of an import; NULL is allowed
 /// \since 0.1
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn keyfob_imported_free(imported: *mut keyfob_imported) {
+pub unsafe extern "C" fn keyfob_import_result_free(imported: *mut keyfob_import_result) {
     // SAFETY: the caller's object, which is theirs no longer.
     unsafe { free(imported) }
 }

@@ -38,6 +38,7 @@ pub mod check;
 pub mod create;
 pub mod error;
 pub mod guard;
+pub mod id;
 pub mod import;
 pub mod info;
 pub mod key;

@@ -342,7 +342,7 @@ pub unsafe extern "C" fn keyfob_store_enable_key(
     }
 }
 
-/// Bits of keyfob_revoke.flags.
+/// Bits of keyfob_revoke_options.flags.
 #[repr(C)]
 pub enum keyfob_revoke_flags {
     /// Of keyfob_store_revoke_token(): end the whole key where its old secret is presented, and not
@@ -353,8 +353,8 @@ pub enum keyfob_revoke_flags {
 /// Why a key is revoked.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_revoke {
-    /// sizeof(keyfob_revoke).
+pub struct keyfob_revoke_options {
+    /// sizeof(keyfob_revoke_options).
     pub size: u32,
     /// Bits of \ref keyfob_revoke_flags.
     pub flags: u32,
@@ -366,7 +366,7 @@ pub struct keyfob_revoke {
     pub note: keyfob_text,
 }
 
-sized!(keyfob_revoke {
+sized!(keyfob_revoke_options {
     size: u32,
     flags: u32,
     reason: u32,
@@ -378,15 +378,17 @@ sized!(keyfob_revoke {
 ///
 /// # Safety
 /// `from` is NULL, or a struct of the caller's whose pointers are as its fields say.
-pub(crate) unsafe fn revocation(from: *const keyfob_revoke) -> Result<(Revoke, bool), Fault> {
+pub(crate) unsafe fn revocation(
+    from: *const keyfob_revoke_options,
+) -> Result<(Revoke, bool), Fault> {
     let whole_key = keyfob_revoke_flags::KEYFOB_REVOKE_WHOLE_KEY as u32;
     // SAFETY: as above.
     let asked = unsafe { read(from) }?;
-    only(asked.flags, whole_key, "keyfob_revoke.flags")?;
-    only(asked.reserved, 0, "keyfob_revoke.reserved")?;
+    only(asked.flags, whole_key, "keyfob_revoke_options.flags")?;
+    only(asked.reserved, 0, "keyfob_revoke_options.reserved")?;
     let reason: Option<Reason> = reason_of(asked.reason);
-    let reason =
-        reason.ok_or_else(|| unknown(format!("{} as keyfob_revoke.reason", asked.reason)))?;
+    let reason = reason
+        .ok_or_else(|| unknown(format!("{} as keyfob_revoke_options.reason", asked.reason)))?;
     let mut revoke = Revoke::because(reason);
     // SAFETY: as above.
     revoke.note = unsafe { asked.note.stated("note") }?.map(str::to_owned);
@@ -414,7 +416,7 @@ pub unsafe extern "C" fn keyfob_store_revoke_key(
     store: *const keyfob_store,
     key_id: *const c_char,
     key_id_size: usize,
-    revoke: *const keyfob_revoke,
+    revoke: *const keyfob_revoke_options,
     key: *mut *mut keyfob_key,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
@@ -448,7 +450,7 @@ pub unsafe extern "C" fn keyfob_store_revoke_token(
     store: *const keyfob_store,
     token: *const c_char,
     token_size: usize,
-    revoke: *const keyfob_revoke,
+    revoke: *const keyfob_revoke_options,
     key: *mut *mut keyfob_key,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
@@ -469,8 +471,8 @@ pub unsafe extern "C" fn keyfob_store_revoke_token(
 /// How a key is given a new secret.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_rotate {
-    /// sizeof(keyfob_rotate).
+pub struct keyfob_rotate_options {
+    /// sizeof(keyfob_rotate_options).
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -482,16 +484,16 @@ pub struct keyfob_rotate {
     pub request_id: keyfob_text,
 }
 
-sized!(keyfob_rotate {
+sized!(keyfob_rotate_options {
     size: u32,
     reserved: u32,
     grace: i64,
     request_id: keyfob_text,
 });
 
-/// Bits of keyfob_rotated.flags.
+/// Bits of keyfob_rotate_result.flags.
 #[repr(C)]
-pub enum keyfob_rotated_flags {
+pub enum keyfob_rotate_result_flags {
     /// The grace is shorter than what was asked for.
     KEYFOB_ROTATED_GRACE_CUT = 1,
     /// This is the answer to a request that was made before; the token is empty.
@@ -501,17 +503,17 @@ pub enum keyfob_rotated_flags {
 /// What a rotation answers beside the token.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_rotated {
-    /// sizeof(keyfob_rotated), set by the caller.
+pub struct keyfob_rotate_result {
+    /// sizeof(keyfob_rotate_result), set by the caller.
     pub size: u32,
-    /// Bits of \ref keyfob_rotated_flags.
+    /// Bits of \ref keyfob_rotate_result_flags.
     pub flags: u32,
     /// Until when the old token stays good, in seconds since 1970; KEYFOB_NO_TIME where it ended at
     /// once.
     pub grace_expires_at: i64,
 }
 
-sized!(keyfob_rotated {
+sized!(keyfob_rotate_result {
     size: u32,
     flags: u32,
     grace_expires_at: i64,
@@ -543,11 +545,11 @@ pub unsafe extern "C" fn keyfob_store_rotate_key(
     store: *const keyfob_store,
     key_id: *const c_char,
     key_id_size: usize,
-    rotate: *const keyfob_rotate,
+    rotate: *const keyfob_rotate_options,
     token: *mut c_char,
     token_capacity: usize,
     token_size: *mut usize,
-    rotated: *mut keyfob_rotated,
+    rotated: *mut keyfob_rotate_result,
     key: *mut *mut keyfob_key,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
@@ -563,15 +565,15 @@ pub unsafe extern "C" fn keyfob_store_rotate_key(
         let (place, token) = (place?, token.holding(KEYFOB_TOKEN_MAX, "token")?);
         // SAFETY: the caller's struct.
         let (id, asked) = unsafe { (self::key_id(key_id, key_id_size)?, read(rotate)?) };
-        only(asked.reserved, 0, "keyfob_rotate.reserved")?;
+        only(asked.reserved, 0, "keyfob_rotate_options.reserved")?;
         let mut how = Rotate::with_grace(asked.grace);
         // SAFETY: the caller's text.
         how.request_id = unsafe { asked.request_id.stated("request_id") }?.map(str::to_owned);
         let answer = handle.store.rotate(id, &how)?;
-        use keyfob_rotated_flags as flags;
+        use keyfob_rotate_result_flags as flags;
         let bit = |holds, bit: flags| if holds { bit as u32 } else { 0 };
         token.give_token(answer.token.as_ref());
-        place.give(&keyfob_rotated {
+        place.give(&keyfob_rotate_result {
             size: 0,
             flags: bit(answer.grace_cut, flags::KEYFOB_ROTATED_GRACE_CUT)
                 | bit(answer.replayed, flags::KEYFOB_ROTATED_REPLAYED),

@@ -10,15 +10,13 @@ use keyfob_core::{Code, Environment, Filter, KeyInfo, KeyState, Order, PageReque
 use crate::create::at;
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{free, on_handle, status};
+use crate::id::KEYFOB_ID_MAX;
 use crate::key::{keyfob_key, keyfob_key_list, state_number};
 use crate::out::{Buffer, Lent, Out, Value};
 use crate::sized::{only, read, sized, unknown};
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
 use crate::text::{Text, keyfob_text, text};
-
-/// The size of a buffer that holds the id of a key or a project as text, its NUL included.
-pub const KEYFOB_ID_MAX: usize = 23;
 
 /// Bits of keyfob_filter.flags.
 #[repr(C)]
@@ -137,7 +135,7 @@ pub(crate) unsafe fn filter(from: *const keyfob_filter) -> Result<Filter, Fault>
     Ok(filter)
 }
 
-/// Values of keyfob_listing.order. Ties go by id.
+/// Values of keyfob_list_options.order. Ties go by id.
 #[repr(C)]
 pub enum keyfob_orders {
     /// By creation in this store, which is the order of the ids.
@@ -149,20 +147,20 @@ pub enum keyfob_orders {
     KEYFOB_ORDER_EXPIRES = 2,
 }
 
-/// Bits of keyfob_listing.flags.
+/// Bits of keyfob_list_options.flags.
 #[repr(C)]
-pub enum keyfob_listing_flags {
+pub enum keyfob_list_flags {
     /// The last first.
-    KEYFOB_LISTING_REVERSE = 1,
+    KEYFOB_LIST_REVERSE = 1,
 }
 
 /// How keys are listed.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_listing {
-    /// sizeof(keyfob_listing).
+pub struct keyfob_list_options {
+    /// sizeof(keyfob_list_options).
     pub size: u32,
-    /// Bits of \ref keyfob_listing_flags.
+    /// Bits of \ref keyfob_list_flags.
     pub flags: u32,
     /// One of \ref keyfob_orders.
     pub order: u32,
@@ -173,7 +171,7 @@ pub struct keyfob_listing {
     pub after: keyfob_text,
 }
 
-sized!(keyfob_listing {
+sized!(keyfob_list_options {
     size: u32,
     flags: u32,
     order: u32,
@@ -183,17 +181,17 @@ sized!(keyfob_listing {
 
 /// # Safety
 /// `from` is NULL, or a struct of the caller's whose pointers are as its fields say.
-unsafe fn page(from: *const keyfob_listing) -> Result<PageRequest, Fault> {
-    let reverse = keyfob_listing_flags::KEYFOB_LISTING_REVERSE as u32;
+unsafe fn page(from: *const keyfob_list_options) -> Result<PageRequest, Fault> {
+    let reverse = keyfob_list_flags::KEYFOB_LIST_REVERSE as u32;
     // SAFETY: as above.
     let asked = unsafe { read(from) }?;
-    only(asked.flags, reverse, "keyfob_listing.flags")?;
+    only(asked.flags, reverse, "keyfob_list_options.flags")?;
     let mut page = PageRequest::default();
     page.order = match asked.order {
         0 => Order::Created,
         1 => Order::Name,
         2 => Order::Expires,
-        other => return Err(unknown(format!("{other} as keyfob_listing.order"))),
+        other => return Err(unknown(format!("{other} as keyfob_list_options.order"))),
     };
     page.reverse = asked.flags & reverse != 0;
     if asked.page_size != 0 {
@@ -270,7 +268,7 @@ impl keyfob_key_iter {
 pub unsafe extern "C" fn keyfob_store_list_keys(
     store: *const keyfob_store,
     filter: *const keyfob_filter,
-    listing: *const keyfob_listing,
+    listing: *const keyfob_list_options,
     iter: *mut *mut keyfob_key_iter,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
@@ -343,7 +341,7 @@ pub unsafe extern "C" fn keyfob_key_iter_next(
 }
 
 /// Where a listing of the same filter and order goes on behind the key that was given last: text
-/// for keyfob_listing.after, which may be shown to a client and comes back unchanged or not at all.
+/// for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at all.
 /// Empty where no key was given yet and the listing began at the beginning.
 ///
 /// Errors: CLOSED and others that the store says; NULL_ARGUMENT.

@@ -9,7 +9,7 @@ use crate::error::{Fault, keyfob_error};
 use crate::guard::{answer, free};
 use crate::options::{keyfob_store_options, options};
 use crate::out::{Buffer, Out};
-use crate::progress::{keyfob_progress, telling};
+use crate::progress::{keyfob_progress_fn, telling};
 use crate::status::keyfob_status;
 use crate::store::path;
 use crate::text::text;
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn keyfob_set_pepper(
     path_size: usize,
     options: *const keyfob_store_options,
     pepper: *const keyfob_pepper,
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn keyfob_remove_pepper(
     path: *const c_char,
     path_size: usize,
     options: *const keyfob_store_options,
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {

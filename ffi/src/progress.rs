@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 /// \param done   how much is done
 /// \param total  of how much
 /// \param user   what was passed beside it
-pub type keyfob_progress =
+pub type keyfob_progress_fn =
     Option<unsafe extern "C" fn(done: u64, total: u64, user: *mut c_void) -> c_int>;
 
 /// The callback of a caller as the Rust library calls it; NULL never stops.
@@ -18,7 +18,7 @@ pub type keyfob_progress =
 /// # Safety
 /// `progress` is NULL, or may be called with `user` as long as this lives.
 pub(crate) unsafe fn telling(
-    progress: keyfob_progress,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
 ) -> impl FnMut(u64, u64) -> ControlFlow<()> {
     move |done, total| {

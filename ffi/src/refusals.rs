@@ -12,9 +12,8 @@ use crate::status::{OK, keyfob_status, of};
 use crate::store::{keyfob_store, on_store};
 use crate::text::{Text, bytes};
 
-/// What a status says of a check that could not be made, because one before it found nothing to
-/// check.
-pub const KEYFOB_NOT_REACHED: i32 = -1;
+/// As the header defines it.
+pub(crate) const NOT_REACHED: keyfob_status = -1;
 
 /// Every check of a verification with its outcome.
 pub struct keyfob_explanation {
@@ -187,12 +186,12 @@ pub unsafe extern "C" fn keyfob_explanation_check_outcome(
 ) -> keyfob_status {
     // SAFETY: the caller's object.
     unsafe {
-        read(explanation, KEYFOB_NOT_REACHED, |explanation| {
+        read(explanation, NOT_REACHED, |explanation| {
             explanation
                 .explanation
                 .checks
                 .get(index)
-                .map_or(KEYFOB_NOT_REACHED, |(_, outcome)| outcome_number(*outcome))
+                .map_or(NOT_REACHED, |(_, outcome)| outcome_number(*outcome))
         })
     }
 }
@@ -201,7 +200,7 @@ fn outcome_number(outcome: CheckOutcome) -> keyfob_status {
     match outcome {
         CheckOutcome::Passed => OK,
         CheckOutcome::Failed(denied) => of(denied.code()),
-        _ => KEYFOB_NOT_REACHED,
+        _ => NOT_REACHED,
     }
 }
 
@@ -249,7 +248,7 @@ pub unsafe extern "C" fn keyfob_store_refusal_count(
 /// \param key_id  the id of the key, where the secret was one of its own, with a NUL behind it; lent
 ///                until it returns; NULL where it was not
 /// \param user    what was passed beside it
-pub type keyfob_refused =
+pub type keyfob_refusal_fn =
     Option<unsafe extern "C" fn(denial: keyfob_status, key_id: *const c_char, user: *mut c_void)>;
 
 /// What a callback is called with.
@@ -285,7 +284,7 @@ impl User {
 #[must_use]
 pub unsafe extern "C" fn keyfob_store_on_refusal(
     store: *const keyfob_store,
-    refused: keyfob_refused,
+    refused: keyfob_refusal_fn,
     user: *mut c_void,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {

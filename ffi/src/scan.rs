@@ -10,7 +10,7 @@ use crate::error::keyfob_error;
 use crate::guard::{free, read, read_text};
 use crate::key::keyfob_key;
 use crate::out::Out;
-use crate::progress::{keyfob_progress, telling};
+use crate::progress::{keyfob_progress_fn, telling};
 use crate::sized::{Place, sized};
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store, path};
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn keyfob_finding_works(finding: *const keyfob_finding) ->
 ///
 /// \param finding  what was found
 /// \param user     what was passed beside it
-pub type keyfob_scan_found =
+pub type keyfob_scan_found_fn =
     Option<unsafe extern "C" fn(finding: *const keyfob_finding, user: *mut c_void)>;
 
 /// Is told of a file or a folder that could not be read. It must return: neither throw nor
@@ -176,14 +176,14 @@ pub type keyfob_scan_found =
 /// \param path      which, with a NUL behind it; lent until it returns
 /// \param os_errno  why, the errno of the operating system; 0 where it has none
 /// \param user      what was passed beside it
-pub type keyfob_scan_skipped =
+pub type keyfob_scan_skipped_fn =
     Option<unsafe extern "C" fn(path: *const c_char, os_errno: c_int, user: *mut c_void)>;
 
 /// What a scan went through.
 #[repr(C)]
 #[derive(Clone, Copy)]
-pub struct keyfob_scanned {
-    /// sizeof(keyfob_scanned), set by the caller.
+pub struct keyfob_scan_result {
+    /// sizeof(keyfob_scan_result), set by the caller.
     pub size: u32,
     /// 0.
     pub reserved: u32,
@@ -199,7 +199,7 @@ pub struct keyfob_scanned {
     pub skipped: u64,
 }
 
-sized!(keyfob_scanned {
+sized!(keyfob_scan_result {
     size: u32,
     reserved: u32,
     files: u64,
@@ -235,11 +235,11 @@ pub unsafe extern "C" fn keyfob_store_scan(
     store: *const keyfob_store,
     path: *const c_char,
     path_size: usize,
-    found: keyfob_scan_found,
-    skipped: keyfob_scan_skipped,
-    progress: keyfob_progress,
+    found: keyfob_scan_found_fn,
+    skipped: keyfob_scan_skipped_fn,
+    progress: keyfob_progress_fn,
     user: *mut c_void,
-    scanned: *mut keyfob_scanned,
+    scanned: *mut keyfob_scan_result,
     err: *mut *mut keyfob_error,
 ) -> keyfob_status {
     // SAFETY: the caller's struct and callback.
@@ -265,7 +265,7 @@ pub unsafe extern "C" fn keyfob_store_scan(
         let scanned = handle
             .store
             .scan(at, &mut tell_found, &mut tell_skipped, &mut progress)?;
-        place.give(&keyfob_scanned {
+        place.give(&keyfob_scan_result {
             size: 0,
             reserved: 0,
             files: scanned.files,

@@ -59,7 +59,7 @@ impl keyfob_verified {
 /// \since 0.1
 #[unsafe(no_mangle)]
 #[must_use]
-pub unsafe extern "C" fn keyfob_store_authenticate(
+pub unsafe extern "C" fn keyfob_store_verify_full(
     store: *const keyfob_store,
     token: *const c_char,
     token_size: usize,

@@ -11,6 +11,7 @@ const FILES: &[&str] = &[
     "status",
     "error",
     "text",
+    "id",
     "progress",
     "pepper",
     "options",

@@ -88,9 +88,9 @@ static int walk(const char *path)
     }
 
     /* A new secret; the old one stays good for a while. */
-    keyfob_rotate rotate = KEYFOB_ROTATE_INIT;
+    keyfob_rotate_options rotate = KEYFOB_ROTATE_OPTIONS_INIT;
     rotate.grace = 60;
-    keyfob_rotated rotated = KEYFOB_ROTATED_INIT;
+    keyfob_rotate_result rotated = KEYFOB_ROTATE_RESULT_INIT;
     char newer[KEYFOB_TOKEN_MAX];
     TRY("rotate", KEYFOB_OK,
         keyfob_store_rotate_key(store, verification.key_id, KEYFOB_NUL, &rotate, newer, sizeof newer,
@@ -106,7 +106,7 @@ static int walk(const char *path)
         keyfob_store_verify(store, newer, KEYFOB_NUL, requirement, NULL, NULL));
 
     /* Revoked, it is good for nothing, from now on. */
-    keyfob_revoke revoke = KEYFOB_REVOKE_INIT;
+    keyfob_revoke_options revoke = KEYFOB_REVOKE_OPTIONS_INIT;
     revoke.reason = KEYFOB_REASON_KEY_COMPROMISE;
     revoke.note = text("found in a log");
     keyfob_key_free(key);
