@@ -14,7 +14,10 @@
  *  that it did what it was asked; a number that you do not know is a failure. The last parameter of
  *  most is `keyfob_error **err`. NULL is allowed there, and then no error is made. Otherwise *err
  *  becomes NULL on success and an object on failure, to be freed with keyfob_error_free(); what it
- *  held before is not looked at. Its message never holds a token, a secret or a pepper.
+ *  held before is not looked at. Its message never holds a token, a secret or a pepper. The errors of
+ *  a function are named without the prefix, the most telling ones first; NULL_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION,
+ *  INTERNAL, POISONED and what a store says of its file (BUSY, CLOSED, CORRUPTED, IO, REPLACED ...) may come from any that
+ *  could mean it.
  *  The hot verifications have no such parameter: their status says all that there is to say.
  *
  *  \section ownership What is whose
@@ -1134,8 +1137,8 @@ typedef struct keyfob_store_options {
 
 /** A \ref keyfob_store_options of zeros, with its size. */
 #define KEYFOB_STORE_OPTIONS_INIT \
-    { sizeof(keyfob_store_options), 0, { NULL, 0 }, { NULL, 0 }, NULL, NULL, 0, NULL, NULL, 0, \
-    0, 0, 0, 0, 0, 0, 0, 0 }
+    { sizeof(keyfob_store_options), 0, { NULL, 0 }, { NULL, 0 }, NULL, NULL, 0, NULL, NULL, 0, 0, \
+    0, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Is told how far a piece of work is, in the thread that asked for it and with no lock held, so that
@@ -1193,8 +1196,8 @@ typedef struct keyfob_requirement_spec {
 
 /** A \ref keyfob_requirement_spec of zeros, with its size. */
 #define KEYFOB_REQUIREMENT_SPEC_INIT \
-    { sizeof(keyfob_requirement_spec), 0, NULL, 0, NULL, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 \
-    } }
+    { sizeof(keyfob_requirement_spec), 0, NULL, 0, NULL, 0, { NULL, 0 }, { NULL, 0 }, \
+    { NULL, 0 } }
 
 /**
  * What only one request knows of what is required. It goes before what the requirement says of the
@@ -1394,8 +1397,8 @@ typedef struct keyfob_new_key {
 
 /** A \ref keyfob_new_key of zeros, with its size. */
 #define KEYFOB_NEW_KEY_INIT \
-    { sizeof(keyfob_new_key), 0, 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { \
-    NULL, 0 }, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }
+    { sizeof(keyfob_new_key), 0, 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, \
+    { NULL, 0 }, NULL, 0, NULL, 0, NULL, 0, NULL, 0 }
 
 /**
  * What is changed of a key. A field stays as it is unless its bit is set: in `set` it becomes what
@@ -1642,8 +1645,8 @@ typedef struct keyfob_filter {
 
 /** A \ref keyfob_filter of zeros, with its size. */
 #define KEYFOB_FILTER_INIT \
-    { sizeof(keyfob_filter), 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { \
-    NULL, 0 }, { NULL, 0 }, 0, 0, 0, 0, 0, 0 }
+    { sizeof(keyfob_filter), 0, 0, 0, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, { NULL, 0 }, \
+    { NULL, 0 }, { NULL, 0 }, 0, 0, 0, 0, 0, 0 }
 
 /**
  * Which keys a bulk verb is about: those that are named, or those that a filter means.
@@ -2617,14 +2620,6 @@ keyfob_status keyfob_store_flush(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
- * Panics on a store, for tests of what a panic does. Only in builds with the feature
- * planted-panic; not in the header.
- */
-keyfob_status keyfob_store_panic(const struct keyfob_store *store,
-                                 struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
  * Compiles a requirement. Make it once and use it for every request.
  *
  * Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT, LIMIT_EXCEEDED
@@ -3543,6 +3538,28 @@ keyfob_status keyfob_store_update_keys(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
+ * The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as long
+ * as the library.
+ *
+ * Threads: any.
+ *
+ * \param state  one of \ref keyfob_key_states
+ * \since 0.1
+ */
+const char *keyfob_key_state_name(uint32_t state) KEYFOB_NOEXCEPT;
+
+/**
+ * The name of a reason, "key_compromise"; "unknown" of any other number. Never NULL; it lives as
+ * long as the library.
+ *
+ * Threads: any.
+ *
+ * \param reason  one of \ref keyfob_reasons
+ * \since 0.1
+ */
+const char *keyfob_reason_name(uint32_t reason) KEYFOB_NOEXCEPT;
+
+/**
  * Its id, 22 letters and digits; in its tokens too, and public. NULL only of NULL, as of all texts
  * that a key cannot be without.
  *
@@ -4006,28 +4023,6 @@ KEYFOB_NOEXCEPT;
 void keyfob_key_list_free(struct keyfob_key_list *list) KEYFOB_NOEXCEPT;
 
 /**
- * The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as long
- * as the library.
- *
- * Threads: any.
- *
- * \param state  one of \ref keyfob_key_states
- * \since 0.1
- */
-const char *keyfob_key_state_name(uint32_t state) KEYFOB_NOEXCEPT;
-
-/**
- * The name of a reason, "key_compromise"; "unknown" of any other number. Never NULL; it lives as
- * long as the library.
- *
- * Threads: any.
- *
- * \param reason  one of \ref keyfob_reasons
- * \since 0.1
- */
-const char *keyfob_reason_name(uint32_t reason) KEYFOB_NOEXCEPT;
-
-/**
  * Lists the keys that a filter means.
  *
  * Errors: NO_SUCH_PROJECT; INVALID_CURSOR where the cursor is of another store or another listing;
@@ -4169,201 +4164,6 @@ keyfob_status keyfob_store_resolve_key(const struct keyfob_store *store,
                                        char *key_id,
                                        size_t capacity,
                                        struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * Creates a project. A project of the same name that was deleted is another one: this one has none
- * of its tokens.
- *
- * Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
- * form; NULL_ARGUMENT; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param new_project   what it is made from
- * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_create_project(const struct keyfob_store *store,
-                                          const struct keyfob_new_project *new_project,
-                                          struct keyfob_project **project,
-                                          struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * One project that exists, by name.
- *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param name_size     its length, or KEYFOB_NUL
- * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_get_project(const struct keyfob_store *store,
-                                       const char *name,
-                                       size_t name_size,
-                                       struct keyfob_project **project,
-                                       struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * One project, by its id, also one that was deleted, as long as it is known.
- *
- * Errors: NO_SUCH_PROJECT; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param id_size       its length, or KEYFOB_NUL
- * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_get_project_by_id(const struct keyfob_store *store,
-                                             const char *id,
-                                             size_t id_size,
-                                             struct keyfob_project **project,
-                                             struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * Changes what an update names of a project. Narrower scopes bind every token of the project from
- * its next verification on.
- *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
- * form; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param name_size     its length, or KEYFOB_NUL
- * \param update        what is changed
- * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_update_project(const struct keyfob_store *store,
-                                          const char *name,
-                                          size_t name_size,
-                                          const struct keyfob_project_update *update,
-                                          struct keyfob_project **project,
-                                          struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * Disables a project: its tokens answer DISABLED until it is enabled again.
- *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param name_size     its length, or KEYFOB_NUL
- * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_disable_project(const struct keyfob_store *store,
-                                           const char *name,
-                                           size_t name_size,
-                                           struct keyfob_project **project,
-                                           struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * Enables a project again.
- *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param name_size     its length, or KEYFOB_NUL
- * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_enable_project(const struct keyfob_store *store,
-                                          const char *name,
-                                          size_t name_size,
-                                          struct keyfob_project **project,
-                                          struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * Deletes a project, for good: its tokens answer REVOKED, and its name is free.
- *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
- *
- * Threads: any.
- *
- * \param store         the store
- * \param name          the name of the project
- * \param name_size     its length, or KEYFOB_NUL
- * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
- * \param[out] err      why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_delete_project(const struct keyfob_store *store,
-                                          const char *name,
-                                          size_t name_size,
-                                          struct keyfob_project **project,
-                                          struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * The projects that exist, in the order of their names.
- *
- * Errors: what the store says; NULL_ARGUMENT.
- *
- * Threads: any.
- *
- * \param store          the store
- * \param[out] projects  the projects; free it with keyfob_project_list_free()
- * \param[out] err       why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_list_projects(const struct keyfob_store *store,
-                                         struct keyfob_project_list **projects,
-                                         struct keyfob_error **err)
-KEYFOB_NOEXCEPT;
-
-/**
- * The projects that were deleted, in the order of their creation, as long as they are known.
- * Several may have had the same name.
- *
- * Errors: what the store says; NULL_ARGUMENT.
- *
- * Threads: any.
- *
- * \param store          the store
- * \param[out] projects  the projects; free it with keyfob_project_list_free()
- * \param[out] err       why it failed; may be NULL
- * \since 0.1
- */
-KEYFOB_NODISCARD
-keyfob_status keyfob_store_list_deleted_projects(const struct keyfob_store *store,
-                                                 struct keyfob_project_list **projects,
-                                                 struct keyfob_error **err)
 KEYFOB_NOEXCEPT;
 
 /**
@@ -4513,6 +4313,201 @@ int64_t keyfob_project_deleted_at(const struct keyfob_project *project) KEYFOB_N
  * \since 0.1
  */
 void keyfob_project_free(struct keyfob_project *project) KEYFOB_NOEXCEPT;
+
+/**
+ * Creates a project. A project of the same name that was deleted is another one: this one has none
+ * of its tokens.
+ *
+ * Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
+ * form; NULL_ARGUMENT; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param new_project   what it is made from
+ * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_create_project(const struct keyfob_store *store,
+                                          const struct keyfob_new_project *new_project,
+                                          struct keyfob_project **project,
+                                          struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * One project that exists, by name.
+ *
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param name          the name of the project
+ * \param name_size     its length, or KEYFOB_NUL
+ * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_get_project(const struct keyfob_store *store,
+                                       const char *name,
+                                       size_t name_size,
+                                       struct keyfob_project **project,
+                                       struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * One project, by its id, also one that was deleted, as long as it is known.
+ *
+ * Errors: NO_SUCH_PROJECT; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param id             the id of the project
+ * \param id_size        its length, or KEYFOB_NUL
+ * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_get_project_by_id(const struct keyfob_store *store,
+                                             const char *id,
+                                             size_t id_size,
+                                             struct keyfob_project **project,
+                                             struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * Changes what an update names of a project. Narrower scopes bind every token of the project from
+ * its next verification on.
+ *
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
+ * form; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param name          the name of the project
+ * \param name_size     its length, or KEYFOB_NUL
+ * \param update        what is changed
+ * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_update_project(const struct keyfob_store *store,
+                                          const char *name,
+                                          size_t name_size,
+                                          const struct keyfob_project_update *update,
+                                          struct keyfob_project **project,
+                                          struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * Disables a project: its tokens answer DISABLED until it is enabled again.
+ *
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param name          the name of the project
+ * \param name_size     its length, or KEYFOB_NUL
+ * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_disable_project(const struct keyfob_store *store,
+                                           const char *name,
+                                           size_t name_size,
+                                           struct keyfob_project **project,
+                                           struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * Enables a project again.
+ *
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param name          the name of the project
+ * \param name_size     its length, or KEYFOB_NUL
+ * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_enable_project(const struct keyfob_store *store,
+                                          const char *name,
+                                          size_t name_size,
+                                          struct keyfob_project **project,
+                                          struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * Deletes a project, for good: its tokens answer REVOKED, and its name is free.
+ *
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ *
+ * Threads: any.
+ *
+ * \param store         the store
+ * \param name          the name of the project
+ * \param name_size     its length, or KEYFOB_NUL
+ * \param[out] project  the project as it is afterwards; free it with keyfob_project_free(); may be NULL
+ * \param[out] err      why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_delete_project(const struct keyfob_store *store,
+                                          const char *name,
+                                          size_t name_size,
+                                          struct keyfob_project **project,
+                                          struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * The projects that exist, in the order of their names.
+ *
+ * Errors: what the store says; NULL_ARGUMENT.
+ *
+ * Threads: any.
+ *
+ * \param store          the store
+ * \param[out] projects  the projects; free it with keyfob_project_list_free()
+ * \param[out] err       why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_list_projects(const struct keyfob_store *store,
+                                         struct keyfob_project_list **projects,
+                                         struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
+
+/**
+ * The projects that were deleted, in the order of their creation, as long as they are known.
+ * Several may have had the same name.
+ *
+ * Errors: what the store says; NULL_ARGUMENT.
+ *
+ * Threads: any.
+ *
+ * \param store          the store
+ * \param[out] projects  the projects; free it with keyfob_project_list_free()
+ * \param[out] err       why it failed; may be NULL
+ * \since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_store_list_deleted_projects(const struct keyfob_store *store,
+                                                 struct keyfob_project_list **projects,
+                                                 struct keyfob_error **err)
+KEYFOB_NOEXCEPT;
 
 /**
  * The policy of the store.

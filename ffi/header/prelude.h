@@ -14,7 +14,10 @@
  *  that it did what it was asked; a number that you do not know is a failure. The last parameter of
  *  most is `keyfob_error **err`. NULL is allowed there, and then no error is made. Otherwise *err
  *  becomes NULL on success and an object on failure, to be freed with keyfob_error_free(); what it
- *  held before is not looked at. Its message never holds a token, a secret or a pepper.
+ *  held before is not looked at. Its message never holds a token, a secret or a pepper. The errors of
+ *  a function are named without the prefix, the most telling ones first; NULL_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION,
+ *  INTERNAL, POISONED and what a store says of its file (BUSY, CLOSED, CORRUPTED, IO, REPLACED ...) may come from any that
+ *  could mean it.
  *  The hot verifications have no such parameter: their status says all that there is to say.
  *
  *  \section ownership What is whose

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use keyfob_core::{KeyInfo, Restore, Restored};
 
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{answer, free, read as read_object, read_text};
-use crate::key::keyfob_key_list;
+use crate::guard::{access, access_text, answer, free};
+use crate::key_list::keyfob_key_list;
 use crate::lifecycle::parse_key_id;
 use crate::options::{keyfob_store_options, options};
 use crate::out::{Out, Value};
@@ -259,7 +259,7 @@ pub unsafe extern "C" fn keyfob_restore_result_key_count(
     restored: *const keyfob_restore_result,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(restored, 0, |restored| restored.restored.keys) }
+    unsafe { access(restored, 0, |restored| restored.restored.keys) }
 }
 
 /// How many projects were brought in.
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_count(
     restored: *const keyfob_restore_result,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(restored, 0, |restored| restored.restored.projects) }
+    unsafe { access(restored, 0, |restored| restored.restored.projects) }
 }
 
 /// The sequence that the store goes on from.
@@ -287,7 +287,7 @@ pub unsafe extern "C" fn keyfob_restore_result_sequence(
     restored: *const keyfob_restore_result,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(restored, 0, |restored| restored.restored.sequence) }
+    unsafe { access(restored, 0, |restored| restored.restored.sequence) }
 }
 
 /// The last event that the backup and the present store have in common; -1 where nothing tells
@@ -303,7 +303,7 @@ pub unsafe extern "C" fn keyfob_restore_result_common_sequence(
 ) -> i64 {
     // SAFETY: the caller's object.
     unsafe {
-        read_object(restored, -1, |restored| {
+        access(restored, -1, |restored| {
             restored
                 .restored
                 .common_sequence
@@ -323,7 +323,7 @@ pub unsafe extern "C" fn keyfob_restore_result_kept_away_count(
     restored: *const keyfob_restore_result,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(restored, 0, |restored| restored.restored.kept_away) }
+    unsafe { access(restored, 0, |restored| restored.restored.kept_away) }
 }
 
 /// The keys that both the backup and the present store changed after what they have in common. They
@@ -341,7 +341,7 @@ pub unsafe extern "C" fn keyfob_restore_result_conflicts(
 ) -> *const keyfob_key_list {
     // SAFETY: the caller's object.
     unsafe {
-        read_object(restored, std::ptr::null(), |restored| {
+        access(restored, std::ptr::null(), |restored| {
             &raw const restored.conflicts
         })
     }
@@ -361,7 +361,7 @@ pub unsafe extern "C" fn keyfob_restore_result_uncertain(
 ) -> *const keyfob_key_list {
     // SAFETY: the caller's object.
     unsafe {
-        read_object(restored, std::ptr::null(), |restored| {
+        access(restored, std::ptr::null(), |restored| {
             &raw const restored.uncertain
         })
     }
@@ -378,7 +378,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_conflict_count(
     restored: *const keyfob_restore_result,
 ) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read_object(restored, 0, |restored| restored.project_conflicts.len()) }
+    unsafe { access(restored, 0, |restored| restored.project_conflicts.len()) }
 }
 
 /// The name of one of these projects: deleted if either deleted it, else disabled. NULL beyond the
@@ -399,7 +399,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_conflict(
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
     unsafe {
-        read_text(restored, size, |restored| {
+        access_text(restored, size, |restored| {
             restored.project_conflicts.get(index)
         })
     }
@@ -419,7 +419,7 @@ pub unsafe extern "C" fn keyfob_restore_result_set_aside(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(restored, size, |restored| restored.set_aside.as_ref()) }
+    unsafe { access_text(restored, size, |restored| restored.set_aside.as_ref()) }
 }
 
 /// Frees what a restore answered.

@@ -6,7 +6,7 @@ use keyfob_core::{IntegrityReport, Prune};
 
 use crate::create::at;
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{free, read as read_object, read_text};
+use crate::guard::{access, access_text, free};
 use crate::key::put_bytes;
 use crate::out::{Out, Value};
 use crate::progress::{keyfob_progress_fn, telling};
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_damage_count(
     report: *const keyfob_integrity_report,
 ) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read_object(report, 0, |report| report.damage.len()) }
+    unsafe { access(report, 0, |report| report.damage.len()) }
 }
 
 /// One of the things that are wrong, a sentence. NULL beyond the last.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_damage(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(report, size, |report| report.damage.get(index)) }
+    unsafe { access_text(report, size, |report| report.damage.get(index)) }
 }
 
 /// How many keys were read.
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_key_count(
     report: *const keyfob_integrity_report,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(report, 0, |report| report.report.keys) }
+    unsafe { access(report, 0, |report| report.report.keys) }
 }
 
 /// How many projects were read.
@@ -117,7 +117,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_project_count(
     report: *const keyfob_integrity_report,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(report, 0, |report| report.report.projects) }
+    unsafe { access(report, 0, |report| report.report.projects) }
 }
 
 /// How many events were read.
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_event_count(
     report: *const keyfob_integrity_report,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(report, 0, |report| report.report.events) }
+    unsafe { access(report, 0, |report| report.report.events) }
 }
 
 /// The sequence of the last event.
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_sequence(
     report: *const keyfob_integrity_report,
 ) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(report, 0, |report| report.report.sequence) }
+    unsafe { access(report, 0, |report| report.report.sequence) }
 }
 
 /// The hash of the last event.
@@ -162,7 +162,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_head(
 ) {
     // SAFETY: the caller's object, and 32 bytes of theirs.
     unsafe {
-        let bytes = read_object(report, [0; 32], |report| report.report.head);
+        let bytes = access(report, [0; 32], |report| report.report.head);
         put_bytes(head, &bytes);
     }
 }

@@ -11,7 +11,7 @@ use keyfob_core::{
 };
 
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{answer, free, read as read_object};
+use crate::guard::{access, answer, free};
 use crate::key::keyfob_key;
 use crate::out::{Buffer, Out};
 use crate::sized::{read, sized, unknown};
@@ -59,7 +59,7 @@ pub(crate) fn expiry(kind: u32, value: i64) -> Result<Expiry, Fault> {
             let why = "expires: a value is given without a kind; set expiry_kind to KEYFOB_EXPIRY_AT or KEYFOB_EXPIRY_IN";
             return Err(Fault::misuse(Code::INVALID_ARGUMENT, why.into()));
         }
-        (kind, _) => return Err(unknown(format!("{kind} as expiry_kind"))),
+        (kind, _) => return Err(unknown(&format!("{kind} as expiry_kind"))),
     })
 }
 
@@ -261,8 +261,8 @@ unsafe fn created(
         // SAFETY: the caller's struct.
         let new = unsafe { new_key(asked) }?;
         let created = create(handle, &new)?;
-        token.give_token(created.token.as_ref());
         key.give(|| keyfob_key::new(created.key));
+        token.give_token(created.token.as_ref()); // last, so that no failure leaves it there
         Ok(())
     };
     // SAFETY: the caller's handle and place.
@@ -415,7 +415,7 @@ pub unsafe extern "C" fn keyfob_store_create_keys(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_created_list_count(created: *const keyfob_created_list) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read_object(created, 0, |created| created.0.len()) }
+    unsafe { access(created, 0, |created| created.0.len()) }
 }
 
 /// One of the keys, in the order of the requests. NULL beyond the last.
@@ -436,7 +436,7 @@ pub unsafe extern "C" fn keyfob_created_list_key(
         one.map_or(std::ptr::null(), |one| &raw const one.key)
     };
     // SAFETY: the caller's object.
-    unsafe { read_object(created, std::ptr::null(), key) }
+    unsafe { access(created, std::ptr::null(), key) }
 }
 
 /// 1 where a key is the answer to a request that was made before, and so comes without its token;
@@ -457,7 +457,7 @@ pub unsafe extern "C" fn keyfob_created_list_replayed(
         one.is_some_and(|one| one.replayed).into()
     };
     // SAFETY: the caller's object.
-    unsafe { read_object(created, 0, replayed) }
+    unsafe { access(created, 0, replayed) }
 }
 
 /// Puts the token of a key into the caller's buffer; an empty text where a request id made the key

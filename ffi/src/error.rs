@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_int};
 
 use keyfob_core::{Code, Denied, Error, KeyId, Misuse, Refused, StoreError, VerifyError};
 
-use crate::guard::{free, read, read_text};
+use crate::guard::{access, access_text, free};
 use crate::status::{OK, keyfob_status, of};
 use crate::text::Text;
 
@@ -167,7 +167,7 @@ pub(crate) unsafe fn report(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_error_code(error: *const keyfob_error) -> keyfob_status {
     // SAFETY: the caller's error.
-    unsafe { read(error, OK, keyfob_error::status) }
+    unsafe { access(error, OK, keyfob_error::status) }
 }
 
 /// What went wrong, and what to do: a sentence in English, for a log or an operator. It never
@@ -185,7 +185,7 @@ pub unsafe extern "C" fn keyfob_error_message(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's error and size.
-    let message = unsafe { read_text(error, size, |error| Some(&error.message)) };
+    let message = unsafe { access_text(error, size, |error| Some(&error.message)) };
     if message.is_null() {
         c"".as_ptr()
     } else {
@@ -202,7 +202,7 @@ pub unsafe extern "C" fn keyfob_error_message(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_error_os_errno(error: *const keyfob_error) -> c_int {
     // SAFETY: the caller's error.
-    unsafe { read(error, 0, |error| error.os_errno) }
+    unsafe { access(error, 0, |error| error.os_errno) }
 }
 
 /// The id of the key that is in the way: of \ref KEYFOB_DIGEST_TAKEN the one that the string was
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn keyfob_error_key_id(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's error and size.
-    unsafe { read_text(error, size, |error| error.key_id.as_ref()) }
+    unsafe { access_text(error, size, |error| error.key_id.as_ref()) }
 }
 
 /// A place in the log: of \ref KEYFOB_GONE the first event that is still there, of
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn keyfob_error_key_id(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_error_sequence(error: *const keyfob_error) -> u64 {
     // SAFETY: the caller's error.
-    unsafe { read(error, 0, |error| error.sequence) }
+    unsafe { access(error, 0, |error| error.sequence) }
 }
 
 /// Frees an error.

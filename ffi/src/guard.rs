@@ -94,7 +94,7 @@ pub(crate) unsafe fn on_handle(
 ///
 /// # Safety
 /// `object` is NULL or points to one that lives during the call.
-pub(crate) unsafe fn read<T, V>(object: *const T, absent: V, get: impl FnOnce(&T) -> V) -> V {
+pub(crate) unsafe fn access<T, V>(object: *const T, absent: V, get: impl FnOnce(&T) -> V) -> V {
     // SAFETY: as above.
     match unsafe { object.as_ref() } {
         Some(object) => caught(|| get(object)).unwrap_or(absent),
@@ -105,8 +105,8 @@ pub(crate) unsafe fn read<T, V>(object: *const T, absent: V, get: impl FnOnce(&T
 /// An accessor of a text: NULL, and a size of 0, where there is none.
 ///
 /// # Safety
-/// As [`read`]; `size` is NULL or the caller's to be written to.
-pub(crate) unsafe fn read_text<T>(
+/// As [`access`]; `size` is NULL or the caller's to be written to.
+pub(crate) unsafe fn access_text<T>(
     object: *const T,
     size: *mut usize,
     get: impl FnOnce(&T) -> Option<&Text>,
@@ -114,7 +114,7 @@ pub(crate) unsafe fn read_text<T>(
     let none = (std::ptr::null(), 0);
     let found = |object: &T| get(object).map_or(none, |text| (text.as_ptr(), text.len()));
     // SAFETY: as above.
-    let (data, length) = unsafe { read(object, none, found) };
+    let (data, length) = unsafe { access(object, none, found) };
     // SAFETY: as above.
     if let Some(size) = unsafe { size.as_mut() } {
         *size = length;

@@ -9,7 +9,7 @@ use keyfob_core::{
 
 use crate::create::{expiry, scopes, tags};
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{free, read as read_object, read_text};
+use crate::guard::{access, access_text, free};
 use crate::out::Out;
 use crate::progress::{keyfob_progress_fn, telling};
 use crate::sized::{read, sized, unknown};
@@ -45,7 +45,7 @@ fn format_of(number: u32) -> Result<ForeignFormat, Fault> {
         .ok()
         .and_then(|number| number.checked_sub(1));
     let format = place.and_then(|place| ForeignFormat::ALL.get(place).copied());
-    format.ok_or_else(|| unknown(format!("{number} as the format of an import")))
+    format.ok_or_else(|| unknown(&format!("{number} as the format of an import")))
 }
 
 /// The name of a format, "drf-api-key"; "unknown" of any other number. Never NULL; it lives as long
@@ -242,7 +242,7 @@ pub unsafe extern "C" fn keyfob_import_result_count(
     imported: *const keyfob_import_result,
 ) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read_object(imported, 0, |imported| imported.0.len()) }
+    unsafe { access(imported, 0, |imported| imported.0.len()) }
 }
 
 /// What became of a line: KEYFOB_OK, or why it was refused: NOT_IMPORTABLE; DIGEST_TAKEN;
@@ -261,7 +261,7 @@ pub unsafe extern "C" fn keyfob_import_result_status(
 ) -> keyfob_status {
     // SAFETY: the caller's object.
     unsafe {
-        read_object(imported, of(Code::NULL_ARGUMENT), |imported| {
+        access(imported, of(Code::NULL_ARGUMENT), |imported| {
             imported
                 .0
                 .get(index)
@@ -289,7 +289,7 @@ pub unsafe extern "C" fn keyfob_import_result_key_id(
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
     unsafe {
-        read_text(imported, size, |imported| {
+        access_text(imported, size, |imported| {
             imported.0.get(index).and_then(|line| line.as_ref().ok())
         })
     }
@@ -310,7 +310,7 @@ pub unsafe extern "C" fn keyfob_import_result_error(
 ) -> *const keyfob_error {
     // SAFETY: the caller's object.
     unsafe {
-        read_object(imported, std::ptr::null(), |imported| {
+        access(imported, std::ptr::null(), |imported| {
             match imported.0.get(index) {
                 Some(Err(error)) => &raw const *error,
                 _ => std::ptr::null(),

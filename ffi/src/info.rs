@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use keyfob_core::{PepperInfo, StoreInfo};
 
 use crate::error::keyfob_error;
-use crate::guard::{free, read, read_text};
+use crate::guard::{access, access_text, free};
 use crate::key::{NO_TIME, put_bytes};
 use crate::out::Out;
 use crate::status::keyfob_status;
@@ -74,7 +74,7 @@ pub unsafe extern "C" fn keyfob_store_info(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_format(info: *const keyfob_info) -> u32 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.format) }
+    unsafe { access(info, 0, |info| info.0.format) }
 }
 
 /// Its own id, drawn when it was created; a backup has the same.
@@ -88,7 +88,7 @@ pub unsafe extern "C" fn keyfob_info_format(info: *const keyfob_info) -> u32 {
 pub unsafe extern "C" fn keyfob_info_store_id(info: *const keyfob_info, id: *mut u8) {
     // SAFETY: the caller's object, and 16 bytes of theirs.
     unsafe {
-        let bytes = read(info, [0; 16], |info| info.0.store_id);
+        let bytes = access(info, [0; 16], |info| info.0.store_id);
         put_bytes(id, &bytes);
     }
 }
@@ -102,7 +102,7 @@ pub unsafe extern "C" fn keyfob_info_store_id(info: *const keyfob_info, id: *mut
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_created_at(info: *const keyfob_info) -> i64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, NO_TIME, |info| info.0.created_at.unix()) }
+    unsafe { access(info, NO_TIME, |info| info.0.created_at.unix()) }
 }
 
 /// The sequence of its last event.
@@ -114,7 +114,7 @@ pub unsafe extern "C" fn keyfob_info_created_at(info: *const keyfob_info) -> i64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_sequence(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.sequence) }
+    unsafe { access(info, 0, |info| info.0.sequence) }
 }
 
 /// The hash of its last event. Noted elsewhere with the sequence, it proves the log:
@@ -129,7 +129,7 @@ pub unsafe extern "C" fn keyfob_info_sequence(info: *const keyfob_info) -> u64 {
 pub unsafe extern "C" fn keyfob_info_head(info: *const keyfob_info, head: *mut u8) {
     // SAFETY: the caller's object, and 32 bytes of theirs.
     unsafe {
-        let bytes = read(info, [0; 32], |info| info.0.head);
+        let bytes = access(info, [0; 32], |info| info.0.head);
         put_bytes(head, &bytes);
     }
 }
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn keyfob_info_head(info: *const keyfob_info, head: *mut u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_log_begins_after(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.log_begins_after) }
+    unsafe { access(info, 0, |info| info.0.log_begins_after) }
 }
 
 /// How many keys it has, of every state.
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn keyfob_info_log_begins_after(info: *const keyfob_info) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_key_count(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.keys) }
+    unsafe { access(info, 0, |info| info.0.keys) }
 }
 
 /// How many projects it has, those deleted that still have keys included.
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn keyfob_info_key_count(info: *const keyfob_info) -> u64 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_project_count(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.projects) }
+    unsafe { access(info, 0, |info| info.0.projects) }
 }
 
 /// How many digests of imported secrets it has, those of pruned keys included.
@@ -179,7 +179,7 @@ pub unsafe extern "C" fn keyfob_info_project_count(info: *const keyfob_info) -> 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_digest_count(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.digests) }
+    unsafe { access(info, 0, |info| info.0.digests) }
 }
 
 /// How many revoked keys were pruned that it remembers.
@@ -191,7 +191,7 @@ pub unsafe extern "C" fn keyfob_info_digest_count(info: *const keyfob_info) -> u
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_tombstone_count(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.tombstones) }
+    unsafe { access(info, 0, |info| info.0.tombstones) }
 }
 
 /// Whether it has a pepper: one of \ref keyfob_pepper_states.
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn keyfob_info_tombstone_count(info: *const keyfob_info) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_pepper(info: *const keyfob_info) -> u32 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| pepper_state(info.0.pepper)) }
+    unsafe { access(info, 0, |info| pepper_state(info.0.pepper)) }
 }
 
 /// The latest time that its own clock showed, in seconds since 1970. Expiry and the end of a grace
@@ -216,7 +216,7 @@ pub unsafe extern "C" fn keyfob_info_pepper(info: *const keyfob_info) -> u32 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_mark(info: *const keyfob_info) -> i64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, NO_TIME, |info| info.0.mark.unix()) }
+    unsafe { access(info, NO_TIME, |info| info.0.mark.unix()) }
 }
 
 /// What its clock showed, in seconds since 1970.
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn keyfob_info_mark(info: *const keyfob_info) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_clock(info: *const keyfob_info) -> i64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, NO_TIME, |info| info.0.clock.unix()) }
+    unsafe { access(info, NO_TIME, |info| info.0.clock.unix()) }
 }
 
 /// 1 where the clock runs so far ahead that the mark does not follow it; else 0.
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn keyfob_info_clock(info: *const keyfob_info) -> i64 {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_clock_ahead(info: *const keyfob_info) -> c_int {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.clock_ahead.into()) }
+    unsafe { access(info, 0, |info| info.0.clock_ahead.into()) }
 }
 
 /// The length of its file.
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn keyfob_info_clock_ahead(info: *const keyfob_info) -> c_
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_file_bytes(info: *const keyfob_info) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.file_bytes) }
+    unsafe { access(info, 0, |info| info.0.file_bytes) }
 }
 
 /// 1 where the handle is for reading only; else 0.
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn keyfob_info_file_bytes(info: *const keyfob_info) -> u64
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_info_read_only(info: *const keyfob_info) -> c_int {
     // SAFETY: the caller's object.
-    unsafe { read(info, 0, |info| info.0.read_only.into()) }
+    unsafe { access(info, 0, |info| info.0.read_only.into()) }
 }
 
 /// Frees what a store told of itself.
@@ -321,7 +321,7 @@ pub unsafe extern "C" fn keyfob_store_table_sizes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_table_list_count(tables: *const keyfob_table_list) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read(tables, 0, |tables| tables.0.len()) }
+    unsafe { access(tables, 0, |tables| tables.0.len()) }
 }
 
 /// The name of a table. NULL beyond the last.
@@ -341,7 +341,7 @@ pub unsafe extern "C" fn keyfob_table_list_name(
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
     unsafe {
-        read_text(tables, size, |tables| {
+        access_text(tables, size, |tables| {
             tables.0.get(index).map(|table| &table.0)
         })
     }
@@ -361,7 +361,7 @@ pub unsafe extern "C" fn keyfob_table_list_rows(
 ) -> u64 {
     // SAFETY: the caller's object.
     unsafe {
-        read(tables, 0, |tables| {
+        access(tables, 0, |tables| {
             tables.0.get(index).map_or(0, |table| table.1)
         })
     }
@@ -381,7 +381,7 @@ pub unsafe extern "C" fn keyfob_table_list_bytes(
 ) -> u64 {
     // SAFETY: the caller's object.
     unsafe {
-        read(tables, 0, |tables| {
+        access(tables, 0, |tables| {
             tables.0.get(index).map_or(0, |table| table.2)
         })
     }

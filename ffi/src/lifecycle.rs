@@ -8,9 +8,10 @@ use keyfob_core::{
 
 use crate::create::{KEYFOB_TOKEN_MAX, expiry, ip_list, metadata, pairs, scopes, tags};
 use crate::error::{Fault, keyfob_error};
-use crate::key::{keyfob_key, reason_of, time};
+use crate::key::{keyfob_key, time};
 use crate::out::{Buffer, Out};
 use crate::sized::{Place, only, read, sized, unknown};
+use crate::state::reason_of;
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
 use crate::text::{bytes, keyfob_pair, keyfob_text, text};
@@ -388,7 +389,7 @@ pub(crate) unsafe fn revocation(
     only(asked.reserved, 0, "keyfob_revoke_options.reserved")?;
     let reason: Option<Reason> = reason_of(asked.reason);
     let reason = reason
-        .ok_or_else(|| unknown(format!("{} as keyfob_revoke_options.reason", asked.reason)))?;
+        .ok_or_else(|| unknown(&format!("{} as keyfob_revoke_options.reason", asked.reason)))?;
     let mut revoke = Revoke::because(reason);
     // SAFETY: as above.
     revoke.note = unsafe { asked.note.stated("note") }?.map(str::to_owned);
@@ -572,7 +573,6 @@ pub unsafe extern "C" fn keyfob_store_rotate_key(
         let answer = handle.store.rotate(id, &how)?;
         use keyfob_rotate_result_flags as flags;
         let bit = |holds, bit: flags| if holds { bit as u32 } else { 0 };
-        token.give_token(answer.token.as_ref());
         place.give(&keyfob_rotate_result {
             size: 0,
             flags: bit(answer.grace_cut, flags::KEYFOB_ROTATED_GRACE_CUT)
@@ -580,6 +580,7 @@ pub unsafe extern "C" fn keyfob_store_rotate_key(
             grace_expires_at: time(answer.grace_expires_at),
         });
         key.give(|| keyfob_key::new(answer.key));
+        token.give_token(answer.token.as_ref()); // last, so that no failure leaves it there
         Ok(())
     };
     // SAFETY: the caller's handle and place.

@@ -11,9 +11,11 @@ use crate::create::at;
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{free, on_handle, status};
 use crate::id::KEYFOB_ID_MAX;
-use crate::key::{keyfob_key, keyfob_key_list, state_number};
+use crate::key::keyfob_key;
+use crate::key_list::keyfob_key_list;
 use crate::out::{Buffer, Lent, Out, Value};
 use crate::sized::{only, read, sized, unknown};
+use crate::state::state_number;
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
 use crate::text::{Text, keyfob_text, text};
@@ -191,7 +193,7 @@ unsafe fn page(from: *const keyfob_list_options) -> Result<PageRequest, Fault> {
         0 => Order::Created,
         1 => Order::Name,
         2 => Order::Expires,
-        other => return Err(unknown(format!("{other} as keyfob_list_options.order"))),
+        other => return Err(unknown(&format!("{other} as keyfob_list_options.order"))),
     };
     page.reverse = asked.flags & reverse != 0;
     if asked.page_size != 0 {

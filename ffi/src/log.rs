@@ -12,7 +12,7 @@ use keyfob_core::{
 
 use crate::create::at;
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{free, on_handle, read as read_object, read_text, status};
+use crate::guard::{access, access_text, free, on_handle, status};
 use crate::key::put_bytes;
 use crate::lifecycle::parse_key_id;
 use crate::out::{Lent, Out};
@@ -127,24 +127,24 @@ impl keyfob_event {
 struct Fields(Vec<(Text, Text)>);
 
 impl Fields {
-    fn put(&mut self, name: &'static str, value: impl ToString) {
+    fn put(&mut self, name: &'static str, value: &impl ToString) {
         self.0.push((Text::new(name), Text::new(value.to_string())));
     }
 
     fn maybe(&mut self, name: &'static str, value: Option<impl ToString>) {
         if let Some(value) = value {
-            self.put(name, value);
+            self.put(name, &value);
         }
     }
 
     /// A field that an update emptied is an empty text.
     fn or_empty(&mut self, name: &'static str, value: Option<&impl ToString>) {
-        self.put(name, value.map(ToString::to_string).unwrap_or_default());
+        self.put(name, &value.map(ToString::to_string).unwrap_or_default());
     }
 
     fn scopes(&mut self, scopes: &ScopeSet) {
         for scope in scopes.iter() {
-            self.put("scope", scope.as_str());
+            self.put("scope", scope);
         }
     }
 
@@ -157,7 +157,7 @@ impl Fields {
         } = policy;
         self.maybe("default_lifetime", *default_lifetime);
         self.maybe("longest_lifetime", *longest_lifetime);
-        self.put("expiry_required", u8::from(*expiry_required));
+        self.put("expiry_required", &u8::from(*expiry_required));
         self.maybe("most_keys_per_owner", *most_keys_per_owner);
     }
 
@@ -165,7 +165,7 @@ impl Fields {
         self.put("name", &terms.name);
         self.scopes(&terms.scopes);
         self.maybe("project_id", terms.project);
-        self.put("environment", terms.environment);
+        self.put("environment", &terms.environment);
         self.maybe("owner", terms.owner.as_ref());
         self.maybe("expires_at", terms.expires_at);
         self.maybe("not_before", terms.not_before);
@@ -175,7 +175,7 @@ impl Fields {
     }
 
     fn key_field(&mut self, field: &KeyField) {
-        self.put("changed", field.name());
+        self.put("changed", &field.name());
         match field {
             KeyField::Name(name) => self.put("name", name),
             KeyField::Scopes(scopes) => self.scopes(scopes),
@@ -196,7 +196,7 @@ impl Fields {
     }
 
     fn project_field(&mut self, field: &ProjectField) {
-        self.put("changed", field.name());
+        self.put("changed", &field.name());
         match field {
             ProjectField::Scopes(scopes) => self.scopes(scopes),
             ProjectField::Owner(owner) => self.or_empty("owner", owner.as_ref()),
@@ -216,7 +216,9 @@ impl Fields {
             }
             EventKind::KeyImported { key } => self.terms(key),
             EventKind::KeyUpdated { changed } => {
-                changed.iter().for_each(|field| self.key_field(field));
+                for field in changed {
+                    self.key_field(field);
+                }
             }
             EventKind::KeyRevoked { reason, note } => {
                 self.put("reason", reason);
@@ -238,7 +240,9 @@ impl Fields {
                 self.maybe("owner", owner.as_ref());
             }
             EventKind::ProjectUpdated { name: _, changed } => {
-                changed.iter().for_each(|field| self.project_field(field));
+                for field in changed {
+                    self.project_field(field);
+                }
             }
             EventKind::ClockReset { from, to } => {
                 self.put("from", from);
@@ -256,7 +260,7 @@ impl Fields {
             }
             EventKind::KeyRestored { key, disabled } => {
                 self.terms(key);
-                self.put("disabled", u8::from(*disabled));
+                self.put("disabled", &u8::from(*disabled));
             }
             EventKind::ProjectRestored {
                 name: _,
@@ -267,8 +271,8 @@ impl Fields {
             } => {
                 self.scopes(scopes);
                 self.maybe("owner", owner.as_ref());
-                self.put("enabled", u8::from(*enabled));
-                self.put("deleted", u8::from(*deleted));
+                self.put("enabled", &u8::from(*enabled));
+                self.put("deleted", &u8::from(*deleted));
             }
             // The others say all by their names.
             _ => {}
@@ -410,7 +414,7 @@ pub unsafe extern "C" fn keyfob_event_iter_free(iter: *mut keyfob_event_iter) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_event_sequence(event: *const keyfob_event) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(event, 0, |event| event.event.sequence) }
+    unsafe { access(event, 0, |event| event.event.sequence) }
 }
 
 /// When, in milliseconds since 1970, by the clock of the process that wrote it.
@@ -422,7 +426,7 @@ pub unsafe extern "C" fn keyfob_event_sequence(event: *const keyfob_event) -> u6
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_event_at_ms(event: *const keyfob_event) -> i64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(event, 0, |event| event.event.at_ms) }
+    unsafe { access(event, 0, |event| event.event.at_ms) }
 }
 
 /// Who, as the caller said. NULL only of NULL.
@@ -439,7 +443,7 @@ pub unsafe extern "C" fn keyfob_event_actor(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(event, size, |event| Some(&event.actor)) }
+    unsafe { access_text(event, size, |event| Some(&event.actor)) }
 }
 
 /// What happened, "key_revoked"; the names are those of the command's documents. New ones may come.
@@ -457,7 +461,7 @@ pub unsafe extern "C" fn keyfob_event_kind(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(event, size, |event| Some(&event.kind)) }
+    unsafe { access_text(event, size, |event| Some(&event.kind)) }
 }
 
 /// What it is about: one of \ref keyfob_subjects.
@@ -469,7 +473,7 @@ pub unsafe extern "C" fn keyfob_event_kind(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_event_subject(event: *const keyfob_event) -> u32 {
     // SAFETY: the caller's object.
-    unsafe { read_object(event, 0, |event| subject_number(event.event.subject)) }
+    unsafe { access(event, 0, |event| subject_number(event.event.subject)) }
 }
 
 /// The id of the key or the project that it is about; NULL where it is about the store.
@@ -486,7 +490,7 @@ pub unsafe extern "C" fn keyfob_event_subject_id(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(event, size, |event| event.subject_id.as_ref()) }
+    unsafe { access_text(event, size, |event| event.subject_id.as_ref()) }
 }
 
 /// The sequence of the event before on the same subject; 0 where there is none.
@@ -498,7 +502,7 @@ pub unsafe extern "C" fn keyfob_event_subject_id(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_event_previous(event: *const keyfob_event) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read_object(event, 0, |event| event.event.previous) }
+    unsafe { access(event, 0, |event| event.event.previous) }
 }
 
 /// The hash that chains it to the event before.
@@ -512,7 +516,7 @@ pub unsafe extern "C" fn keyfob_event_previous(event: *const keyfob_event) -> u6
 pub unsafe extern "C" fn keyfob_event_hash(event: *const keyfob_event, hash: *mut u8) {
     // SAFETY: the caller's object, and 32 bytes of theirs.
     unsafe {
-        let bytes = read_object(event, [0; 32], |event| event.event.hash);
+        let bytes = access(event, [0; 32], |event| event.event.hash);
         put_bytes(hash, &bytes);
     }
 }
@@ -528,7 +532,7 @@ pub unsafe extern "C" fn keyfob_event_hash(event: *const keyfob_event, hash: *mu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_event_field_count(event: *const keyfob_event) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read_object(event, 0, |event| event.fields.len()) }
+    unsafe { access(event, 0, |event| event.fields.len()) }
 }
 
 /// The name of a detail. NULL beyond the last.
@@ -548,7 +552,7 @@ pub unsafe extern "C" fn keyfob_event_field_name(
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
     unsafe {
-        read_text(event, size, |event| {
+        access_text(event, size, |event| {
             event.fields.get(index).map(|field| &field.0)
         })
     }
@@ -571,7 +575,7 @@ pub unsafe extern "C" fn keyfob_event_field_value(
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
     unsafe {
-        read_text(event, size, |event| {
+        access_text(event, size, |event| {
             event.fields.get(index).map(|field| &field.1)
         })
     }

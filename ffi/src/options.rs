@@ -5,7 +5,7 @@ use std::time::Duration;
 use keyfob_core::{CheckOnOpen, Clock, Policy, StoreOptions, Timestamp};
 
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{answer, free, read as read_object};
+use crate::guard::{access, answer, free};
 use crate::out::Out;
 use crate::pepper::keyfob_pepper;
 use crate::sized::{only, read, sized, unknown};
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn keyfob_clock_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_clock_set(clock: *const keyfob_clock, now: i64) {
     // SAFETY: the caller's clock.
-    unsafe { read_object(clock, (), |clock| clock.0.set(Timestamp::from_unix(now))) }
+    unsafe { access(clock, (), |clock| clock.0.set(Timestamp::from_unix(now))) }
 }
 
 /// Lets time pass by a clock; or takes it back, where it is negative.
@@ -171,7 +171,7 @@ pub unsafe extern "C" fn keyfob_clock_set(clock: *const keyfob_clock, now: i64) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_clock_advance(clock: *const keyfob_clock, seconds: i64) {
     // SAFETY: the caller's clock.
-    unsafe { read_object(clock, (), |clock| clock.0.advance(seconds)) }
+    unsafe { access(clock, (), |clock| clock.0.advance(seconds)) }
 }
 
 /// Frees a clock. Stores that were opened with it keep it, and go on showing its time.
@@ -317,8 +317,8 @@ pub(crate) unsafe fn options(from: *const keyfob_store_options) -> Result<StoreO
     }
     if asked.read_timeout_ms != 0 || asked.write_timeout_ms != 0 {
         options = options.timeouts(
-            milliseconds(asked.read_timeout_ms).unwrap_or(Duration::from_millis(250)),
-            milliseconds(asked.write_timeout_ms).unwrap_or(Duration::from_secs(2)),
+            milliseconds(asked.read_timeout_ms).unwrap_or(StoreOptions::READ_TIMEOUT),
+            milliseconds(asked.write_timeout_ms).unwrap_or(StoreOptions::WRITE_TIMEOUT),
         );
     }
     if has(open::KEYFOB_OPEN_NO_FLUSHING) {
@@ -333,7 +333,7 @@ pub(crate) unsafe fn options(from: *const keyfob_store_options) -> Result<StoreO
         0 => CheckOnOpen::Auto,
         1 => CheckOnOpen::Always,
         2 => CheckOnOpen::Never,
-        other => return Err(unknown(format!("{other} as keyfob_store_options.check"))),
+        other => return Err(unknown(&format!("{other} as keyfob_store_options.check"))),
     }))
 }
 

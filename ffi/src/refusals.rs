@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_void};
 use keyfob_core::{Check, CheckOutcome, Code, Explanation, Refusal};
 
 use crate::error::keyfob_error;
-use crate::guard::{free, read, read_text};
+use crate::guard::{access, access_text, free};
 use crate::out::Out;
 use crate::requirement::{keyfob_request, keyfob_requirement, request};
 use crate::status::{OK, keyfob_status, of};
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn keyfob_store_explain(
         let (token, request) = unsafe {
             (
                 bytes(token, token_size, "token")?,
-                self::request(requirement, request)?,
+                self::request(handle, requirement, request)?,
             )
         };
         let explanation = handle.store.explain(token, request)?;
@@ -83,7 +83,7 @@ pub unsafe extern "C" fn keyfob_explanation_outcome(
 ) -> keyfob_status {
     // SAFETY: the caller's object.
     unsafe {
-        read(explanation, of(Code::NULL_ARGUMENT), |explanation| {
+        access(explanation, of(Code::NULL_ARGUMENT), |explanation| {
             explanation
                 .explanation
                 .outcome
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn keyfob_explanation_key_id(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(explanation, size, |explanation| explanation.key_id.as_ref()) }
+    unsafe { access_text(explanation, size, |explanation| explanation.key_id.as_ref()) }
 }
 
 /// How many checks there are.
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn keyfob_explanation_check_count(
 ) -> usize {
     // SAFETY: the caller's object.
     unsafe {
-        read(explanation, 0, |explanation| {
+        access(explanation, 0, |explanation| {
             explanation.explanation.checks.len()
         })
     }
@@ -143,7 +143,7 @@ pub unsafe extern "C" fn keyfob_explanation_check_name(
 ) -> *const c_char {
     // SAFETY: the caller's object.
     unsafe {
-        read(explanation, c"unknown".as_ptr(), |explanation| {
+        access(explanation, c"unknown".as_ptr(), |explanation| {
             let check = explanation.explanation.checks.get(index);
             check
                 .map_or(c"unknown", |(check, _)| check_name(*check))
@@ -186,7 +186,7 @@ pub unsafe extern "C" fn keyfob_explanation_check_outcome(
 ) -> keyfob_status {
     // SAFETY: the caller's object.
     unsafe {
-        read(explanation, NOT_REACHED, |explanation| {
+        access(explanation, NOT_REACHED, |explanation| {
             explanation
                 .explanation
                 .checks
@@ -231,7 +231,7 @@ pub unsafe extern "C" fn keyfob_store_refusal_count(
 ) -> u64 {
     // SAFETY: the caller's handle.
     unsafe {
-        read(store, 0, |handle| {
+        access(store, 0, |handle| {
             let counts = handle.store.refusals();
             let found = counts
                 .iter()

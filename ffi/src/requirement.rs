@@ -9,6 +9,7 @@ use crate::guard::{answer, free};
 use crate::out::Out;
 use crate::sized::{only, read, sized};
 use crate::status::keyfob_status;
+use crate::store::keyfob_store;
 use crate::text::{keyfob_text, texts};
 
 /// Bits of keyfob_requirement_spec.flags.
@@ -181,22 +182,20 @@ sized!(keyfob_request {
     owner: keyfob_text,
 });
 
-/// What is required where nothing is stated, as a constant that costs nothing to find.
-static NOTHING: std::sync::LazyLock<Requirement> = std::sync::LazyLock::new(Requirement::new);
-
 /// What is required of a token in a request.
 ///
 /// # Safety
-/// `required` is NULL, or a requirement that lives through `'a`; `known` is NULL, or a struct whose
+/// `required` is NULL, or a requirement that lives as long as the handle is lent; `known` is NULL, or a struct whose
 /// pointers are as its fields say, and live as long.
-pub(crate) unsafe fn request<'a>(
+pub(crate) unsafe fn request(
+    handle: &keyfob_store,
     required: *const keyfob_requirement,
     known: *const keyfob_request,
-) -> Result<Request<'a>, Fault> {
+) -> Result<Request<'_>, Fault> {
     // SAFETY: as above.
     let required = match unsafe { required.as_ref() } {
         Some(required) => &required.0,
-        None => &*NOTHING,
+        None => &handle.nothing_required,
     };
     let mut request = required.request();
     if known.is_null() {

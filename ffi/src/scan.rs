@@ -7,7 +7,7 @@ use std::path::Path;
 use keyfob_core::{Finding, FoundToken};
 
 use crate::error::keyfob_error;
-use crate::guard::{free, read, read_text};
+use crate::guard::{access, access_text, free};
 use crate::key::keyfob_key;
 use crate::out::Out;
 use crate::progress::{keyfob_progress_fn, telling};
@@ -67,7 +67,7 @@ pub unsafe extern "C" fn keyfob_finding_path(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(finding, size, |finding| finding.path.as_ref()) }
+    unsafe { access_text(finding, size, |finding| finding.path.as_ref()) }
 }
 
 /// Where it begins, in bytes from the beginning.
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn keyfob_finding_path(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_finding_offset(finding: *const keyfob_finding) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(finding, 0, |finding| finding.offset) }
+    unsafe { access(finding, 0, |finding| finding.offset) }
 }
 
 /// On which line, from 1.
@@ -91,7 +91,7 @@ pub unsafe extern "C" fn keyfob_finding_offset(finding: *const keyfob_finding) -
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_finding_line(finding: *const keyfob_finding) -> u64 {
     // SAFETY: the caller's object.
-    unsafe { read(finding, 0, |finding| finding.line) }
+    unsafe { access(finding, 0, |finding| finding.line) }
 }
 
 /// What may be shown of it. NULL only of NULL.
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn keyfob_finding_hint(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(finding, size, |finding| Some(&finding.hint)) }
+    unsafe { access_text(finding, size, |finding| Some(&finding.hint)) }
 }
 
 /// The id of the key that it says it is of. NULL only of NULL.
@@ -125,7 +125,7 @@ pub unsafe extern "C" fn keyfob_finding_key_id(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(finding, size, |finding| Some(&finding.key_id)) }
+    unsafe { access_text(finding, size, |finding| Some(&finding.key_id)) }
 }
 
 /// That key, where the token's secret is one of its own. NULL where no key of this store has it:
@@ -140,7 +140,7 @@ pub unsafe extern "C" fn keyfob_finding_key_id(
 pub unsafe extern "C" fn keyfob_finding_key(finding: *const keyfob_finding) -> *const keyfob_key {
     // SAFETY: the caller's object.
     unsafe {
-        read(finding, std::ptr::null(), |finding| {
+        access(finding, std::ptr::null(), |finding| {
             finding
                 .key
                 .as_ref()
@@ -159,7 +159,7 @@ pub unsafe extern "C" fn keyfob_finding_key(finding: *const keyfob_finding) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_finding_works(finding: *const keyfob_finding) -> c_int {
     // SAFETY: the caller's object.
-    unsafe { read(finding, 0, |finding| finding.works.into()) }
+    unsafe { access(finding, 0, |finding| finding.works.into()) }
 }
 
 /// Is told of a token that was found, in the thread that scans and with no lock held, so that it may
@@ -328,7 +328,7 @@ pub unsafe extern "C" fn keyfob_store_scan_bytes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_finding_list_count(list: *const keyfob_finding_list) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read(list, 0, |list| list.0.len()) }
+    unsafe { access(list, 0, |list| list.0.len()) }
 }
 
 /// One of them. NULL beyond the last.
@@ -346,7 +346,7 @@ pub unsafe extern "C" fn keyfob_finding_list_at(
 ) -> *const keyfob_finding {
     // SAFETY: the caller's object.
     unsafe {
-        read(list, std::ptr::null(), |list| {
+        access(list, std::ptr::null(), |list| {
             list.0
                 .get(index)
                 .map_or(std::ptr::null(), |finding| &raw const *finding)

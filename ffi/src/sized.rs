@@ -148,12 +148,12 @@ impl<T: SizedStruct> Place<T> {
 pub(crate) fn only(given: u32, known: u32, what: &'static str) -> Result<(), Fault> {
     match given & !known {
         0 => Ok(()),
-        beyond => Err(unknown(format!("the bits {beyond:#x} in {what}"))),
+        beyond => Err(unknown(&format!("the bits {beyond:#x} in {what}"))),
     }
 }
 
 /// What this version does not know.
-pub(crate) fn unknown(what: String) -> Fault {
+pub(crate) fn unknown(what: &str) -> Fault {
     let why = format!(
         "{what} mean nothing to this version of keyfob; use a newer one, or leave them out"
     );

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use keyfob_core::{Code, Error, Store, StoreOptions, scanner_expression};
+use keyfob_core::{Code, Error, Requirement, Store, StoreOptions, scanner_expression};
 
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{answer, caught, on_handle, read_text, status};
+use crate::guard::{access_text, answer, caught, on_handle, status};
 use crate::options::{keyfob_store_options, options};
 use crate::out::Out;
 use crate::status::keyfob_status;
@@ -24,6 +24,8 @@ pub struct keyfob_store {
     pub(crate) store: Store,
     /// Set by a panic, for every handle that came from the same opening.
     pub(crate) poisoned: Arc<AtomicBool>,
+    /// What is required where a verification states nothing.
+    pub(crate) nothing_required: Requirement,
     /// Whether it closes the store, and not itself alone.
     closes: bool,
     prefix: Text,
@@ -39,6 +41,7 @@ impl keyfob_store {
             expression: Text::new(scanner_expression(store.prefix())),
             store,
             poisoned,
+            nothing_required: Requirement::new(),
             closes: true,
         }
     }
@@ -287,7 +290,7 @@ pub unsafe extern "C" fn keyfob_store_prefix(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's handle and size.
-    unsafe { read_text(store, size, |handle| Some(&handle.prefix)) }
+    unsafe { access_text(store, size, |handle| Some(&handle.prefix)) }
 }
 
 /// The path that the store was opened at. NULL only of NULL.
@@ -304,7 +307,7 @@ pub unsafe extern "C" fn keyfob_store_path(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's handle and size.
-    unsafe { read_text(store, size, |handle| Some(&handle.path)) }
+    unsafe { access_text(store, size, |handle| Some(&handle.path)) }
 }
 
 /// The regular expression that finds the store's tokens, for secret scanners. NULL only of NULL.
@@ -321,7 +324,7 @@ pub unsafe extern "C" fn keyfob_store_scanner_expression(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's handle and size.
-    unsafe { read_text(store, size, |handle| Some(&handle.expression)) }
+    unsafe { access_text(store, size, |handle| Some(&handle.expression)) }
 }
 
 /// Writes what last-used times and counts are kept in memory, as happens every few seconds and on
@@ -345,7 +348,9 @@ pub unsafe extern "C" fn keyfob_store_flush(
 }
 
 /// Panics on a store, for tests of what a panic does. Only in builds with the feature
-/// planted-panic; not in the header.
+/// planted-panic, and in no header: a test declares it itself.
+///
+/// cbindgen:ignore
 #[cfg(feature = "planted-panic")]
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_store_panic(

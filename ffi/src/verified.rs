@@ -5,7 +5,7 @@ use std::ffi::{c_char, c_int};
 use keyfob_core::{Code, Credentials, Denied, MatchedSecret, Scope, Verified, parse_authorization};
 
 use crate::error::{Fault, keyfob_error};
-use crate::guard::{answer, free, read, read_text, status};
+use crate::guard::{access, access_text, answer, free, status};
 use crate::key::{NO_TIME, put_bytes, time};
 use crate::out::{Out, Value};
 use crate::requirement::{keyfob_request, keyfob_requirement, request};
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn keyfob_store_verify_full(
         let (token, request) = unsafe {
             (
                 bytes(token, token_size, "token")?,
-                self::request(requirement, request)?,
+                self::request(handle, requirement, request)?,
             )
         };
         let verified = handle.store.verify(token, request)?;
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn keyfob_verified_key_id(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(verified, size, |verified| Some(&verified.key_id)) }
+    unsafe { access_text(verified, size, |verified| Some(&verified.key_id)) }
 }
 
 /// The id of the key as bytes.
@@ -118,7 +118,7 @@ pub unsafe extern "C" fn keyfob_verified_key_id_bytes(
 ) {
     // SAFETY: the caller's object, and 16 bytes of theirs.
     unsafe {
-        let bytes = read(verified, [0; 16], |verified| {
+        let bytes = access(verified, [0; 16], |verified| {
             *verified.verified.key_id().as_bytes()
         });
         put_bytes(id, &bytes);
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn keyfob_verified_previous_secret(
 ) -> c_int {
     // SAFETY: the caller's object.
     unsafe {
-        read(verified, 0, |verified| {
+        access(verified, 0, |verified| {
             is_previous(&verified.verified).into()
         })
     }
@@ -158,7 +158,7 @@ pub unsafe extern "C" fn keyfob_verified_owner(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(verified, size, |verified| verified.owner.as_ref()) }
+    unsafe { access_text(verified, size, |verified| verified.owner.as_ref()) }
 }
 
 /// The name of the project that the key is bound to; NULL without one.
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn keyfob_verified_project(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(verified, size, |verified| verified.project.as_ref()) }
+    unsafe { access_text(verified, size, |verified| verified.project.as_ref()) }
 }
 
 /// The environment of the key. NULL only of NULL.
@@ -192,7 +192,7 @@ pub unsafe extern "C" fn keyfob_verified_environment(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(verified, size, |verified| Some(&verified.environment)) }
+    unsafe { access_text(verified, size, |verified| Some(&verified.environment)) }
 }
 
 /// When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
@@ -206,7 +206,7 @@ pub unsafe extern "C" fn keyfob_verified_environment(
 pub unsafe extern "C" fn keyfob_verified_expires_at(verified: *const keyfob_verified) -> i64 {
     // SAFETY: the caller's object.
     unsafe {
-        read(verified, NO_TIME, |verified| {
+        access(verified, NO_TIME, |verified| {
             time(verified.verified.expires_at())
         })
     }
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn keyfob_verified_expires_at(verified: *const keyfob_veri
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_verified_scope_count(verified: *const keyfob_verified) -> usize {
     // SAFETY: the caller's object.
-    unsafe { read(verified, 0, |verified| verified.scopes.len()) }
+    unsafe { access(verified, 0, |verified| verified.scopes.len()) }
 }
 
 /// One of the scopes. NULL beyond the last.
@@ -240,7 +240,7 @@ pub unsafe extern "C" fn keyfob_verified_scope(
     size: *mut usize,
 ) -> *const c_char {
     // SAFETY: the caller's object and size.
-    unsafe { read_text(verified, size, |verified| verified.scopes.get(index)) }
+    unsafe { access_text(verified, size, |verified| verified.scopes.get(index)) }
 }
 
 /// Whether a scope is granted, for what a handler finds out later than its requirement knew. As the

@@ -220,7 +220,8 @@ pub unsafe extern "C" fn keyfob_store_verify(
     unsafe {
         verified(store, verification, |handle| {
             let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
-            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            let request =
+                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
             handle
                 .store
                 .verify(token, request)
@@ -260,7 +261,8 @@ pub unsafe extern "C" fn keyfob_store_verify_at(
     unsafe {
         verified(store, verification, |handle| {
             let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
-            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            let request =
+                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
             let judged = handle
                 .store
                 .verify_at(token, request, Timestamp::from_unix(at));
@@ -301,7 +303,8 @@ pub unsafe extern "C" fn keyfob_store_verify_authorization(
     unsafe {
         verified(store, verification, |handle| {
             let value = bytes(value, value_size, "value").map_err(|fault| of(fault.code()))?;
-            let request = self::request(requirement, request).map_err(|fault| of(fault.code()))?;
+            let request =
+                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
             let judged = handle.store.verify_authorization(value, request);
             let verified = judged.map_err(|error| of(error.code()))?;
             verified.ok_or(of(Code::NO_CREDENTIALS))

@@ -23,8 +23,11 @@ const FILES: &[&str] = &[
     "create",
     "lifecycle",
     "bulk",
+    "state",
     "key",
+    "key_list",
     "list",
+    "project",
     "projects",
     "settings",
     "log",
@@ -128,23 +131,27 @@ fn with_initialisers(header: &str) -> String {
             if fields.first() != Some(&"uint32_t size;") {
                 continue;
             }
-            let zeros = fields.iter().skip(1).map(|field| zero(field));
-            let zeros = zeros.collect::<Vec<_>>().join(", ");
+            let zeros: Vec<_> = fields.iter().skip(1).map(|field| zero(field)).collect();
             let (macro_name, what) = (name.to_uppercase(), format!("keyfob_{name}"));
-            let parts = format!("{{ sizeof({what}), {zeros} }}");
             write!(
                 out,
                 "\n/** A \\ref {what} of zeros, with its size. */\n#define KEYFOB_{macro_name}_INIT"
             )
             .expect("a string takes any text");
             let mut column = usize::MAX;
-            for word in parts.split(' ') {
-                if column.saturating_add(word.len()) > 95 {
-                    out.push_str(" \\\n   ");
-                    column = 3;
+            let parts = zeros.iter().map(|zero| format!(", {zero}"));
+            let parts = [format!("{{ sizeof({what})")].into_iter().chain(parts);
+            for part in parts.chain([" }".to_owned()]) {
+                if column.saturating_add(part.len()) > 96 {
+                    // A comma stays on the line of what it follows.
+                    let comma = part.starts_with(", ");
+                    out.push_str(if comma { ", \\\n    " } else { " \\\n    " });
+                    out.push_str(part.trim_start_matches([',', ' ']));
+                    column = 4 + part.len();
+                } else {
+                    out.push_str(&part);
+                    column += part.len();
                 }
-                write!(out, " {word}").expect("a string takes any text");
-                column += word.len() + 1;
             }
             out.push('\n');
         } else if let (Some(fields), true) = (&mut fields, line.ends_with(';')) {
