@@ -3,6 +3,9 @@
  * Made of ffi/src and ffi/header by scripts/header; do not edit.
  */
 
+/** \file keyfob.h
+ *  \brief The C API of keyfob; its conventions are on the main page. */
+
 /** \mainpage keyfob in C
  *
  *  An embedded store of API keys: one file, no server, no network. The process that needs to know
@@ -10,60 +13,63 @@
  *
  *  \section errors Statuses and errors
  *
- *  A function that can fail returns a \ref keyfob_status: 0, \ref KEYFOB_OK, is the only one that says
- *  that it did what it was asked; a number that you do not know is a failure. The last parameter of
- *  most is `keyfob_error **err`. NULL is allowed there, and then no error is made. Otherwise *err
- *  becomes NULL on success and an object on failure, to be freed with keyfob_error_free(); what it
- *  held before is not looked at. Its message never holds a token, a secret or a pepper. The errors of
- *  a function are named without the prefix, the most telling ones first; NULL_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION,
- *  INTERNAL, POISONED and what a store says of its file (BUSY, CLOSED, CORRUPTED, IO, REPLACED ...) may come from any that
- *  could mean it.
+ *  A function that can fail returns a \ref keyfob_status, of which 0, \ref KEYFOB_OK, is the only
+ *  one that says that it did what it was asked; a number that you do not know is a failure. The
+ *  last parameter of most is `keyfob_error **err`. NULL is allowed there, and then no error is
+ *  made. Otherwise *err becomes NULL on success and an object on failure, to be freed with
+ *  keyfob_error_free(); what it held before is not looked at. Its message never holds a token, a
+ *  secret or a pepper. The errors of a function are named without the prefix, the most telling
+ *  ones first; NULL_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, INTERNAL, POISONED and what a store says
+ *  of its file (BUSY, CLOSED, CORRUPTED, IO, REPLACED ...) may come from any that could mean it.
  *  The hot verifications have no such parameter: their status says all that there is to say.
  *
  *  \section ownership What is whose
  *
- *  Every non-const `T **out` you get is yours: free it once with the `_free` of its type (a store:
- *  keyfob_store_close()); NULL is allowed there. A pointer that a function *returns*, or writes
- *  through a `const T **out`, is borrowed, and lives as long as the object that it came from, or as
- *  its function says. Nothing you pass in is kept or freed: inputs are copied before a function
- *  returns; only what `user` points to has to live as long as its callback may be called. No function
- *  but the `_free` or `_close` of its type consumes an object. What keyfob allocated must not be given
- *  to free().
+ *  Every non-const `T **out` you get is yours: free it once with the `_free` of its type (a
+ *  store: keyfob_store_close()); NULL is allowed there. A pointer that a function *returns*, or
+ *  writes through a `const T **out`, is borrowed, and lives as long as the object that it came
+ *  from, or as its function says. Nothing you pass in is kept or freed: inputs are copied before
+ *  a function returns; only what `user` points to has to live as long as its callback may be
+ *  called. No function but the `_free` or `_close` of its type consumes an object. What keyfob
+ *  allocated must not be given to free().
  *
  *  Outputs are written on success only: on failure pointers become NULL, numbers 0, structs zeros
- *  but for their size, and the buffer of a token an empty text. The exceptions are the bulk verbs, keyfob_store_create_keys() and
- *  keyfob_store_import(), which say how far they got whatever the status is. An output that may be NULL says so.
+ *  but for their size, and the buffer of a token an empty text. The exceptions are the bulk
+ *  verbs, keyfob_store_create_keys() and keyfob_store_import(), which say how far they got
+ *  whatever the status is. An output that may be NULL says so.
  *
  *  \section text Text, bytes and times
  *
- *  Text goes in as a pointer and a size; \ref KEYFOB_NUL as the size says that a NUL ends it. NULL with
- *  a size of 0 is an empty text, in a \ref keyfob_text one that is not stated; NULL with another size is NULL_ARGUMENT.
- *  Text is UTF-8, tokens and paths are any bytes. Text comes out with a NUL behind it, and is counted
- *  where you ask: `const char *f(object, size_t *size_or_NULL)`.
+ *  Text goes in as a pointer and a size; \ref KEYFOB_NUL as the size says that a NUL ends it.
+ *  NULL with a size of 0 is an empty text, in a \ref keyfob_text one that is not stated; NULL
+ *  with another size is NULL_ARGUMENT. Text is UTF-8, tokens and paths are any bytes. Text comes
+ *  out with a NUL behind it, and is counted where you ask: `const char *f(object, size_t
+ *  *size_or_NULL)`.
  *
- *  Times are whole seconds since 1970, those of events milliseconds. In an answer \ref KEYFOB_NO_TIME says
- *  that there is none; in a struct that you fill in 0 does.
+ *  Times are whole seconds since 1970, those of events milliseconds. In an answer \ref
+ *  KEYFOB_NO_TIME says that there is none; in a struct that you fill in 0 does.
  *
  *  \section structs Structs with a size
  *
- *  A struct that begins with `size` is initialised by its _INIT, `keyfob_new_key k = KEYFOB_NEW_KEY_INIT;`,
- *  which is all zeros but for the size: the defaults. A library that is older than your header
- *  accepts it as long as what it does not know is zero, and else answers UNKNOWN_OPTION; a newer one fills in
- *  the default. Its fields are only ever added to, at the end. Where a pointer to one may be NULL, that is the defaults.
+ *  A struct that begins with `size` is initialised by its _INIT, `keyfob_new_key k =
+ *  KEYFOB_NEW_KEY_INIT;`, which is all zeros but for the size: the defaults. A library that is
+ *  older than your header accepts it as long as what it does not know is zero, and else answers
+ *  UNKNOWN_OPTION; a newer one fills in the default. Its fields are only ever added to, at the
+ *  end. Where a pointer to one may be NULL, that is the defaults.
  *
  *  \section tokens Tokens
  *
- *  A token is put into a buffer of yours, of keyfob_token_max() bytes at least, which is looked at
- *  before anything is stored. It is shown there once and cannot be had again. Wipe the buffer with
- *  keyfob_memzero(). What is swapped out or dumped is the program's to prevent.
+ *  A token is put into a buffer of yours, of keyfob_token_max() bytes at least, which is looked
+ *  at before anything is stored. It is shown there once and cannot be had again. Wipe the buffer
+ *  with keyfob_memzero(). What is swapped out or dumped is the program's to prevent.
  *
  *  \section threads Threads and forks
  *
- *  Every function says which threads may call it. "any": with the same object, by any number of
- *  threads at the same time, but for the call that frees or closes it. "one at a time": an object may
- *  move between threads, but is used by one at any moment; of one that nobody frees any number may
- *  read at the same time. There is nothing to be initialised, no global state but what a store has
- *  open, no signal handler, and nothing is ever printed.
+ *  Every function says which threads may call it. "any": any number at the same time, with the
+ *  same object too, but for the call that frees or closes it. "one at a time": no other call with
+ *  the same object at the same time; it may move between threads. There is nothing to be
+ *  initialised, no global state but what a store has open, no signal handler, and nothing is ever
+ *  printed.
  *
  *  In a child of a fork the handle of a store may be used, and opens the file again there; an
  *  exclusive one answers FORKED. Other objects of the parent are not to be used in the child.
@@ -73,14 +79,15 @@
  *
  *  \section faults Faults of keyfob's own
  *
- *  A panic inside is caught and becomes \ref KEYFOB_INTERNAL. The store that it happened in is spoilt:
- *  each further call on it answers \ref KEYFOB_POISONED, until it is closed and opened again. So that nothing is printed, the
- *  panic hook of the library's own Rust runtime is replaced at the first call. Where libkeyfob.a is linked into a
- *  program with other Rust code of the same compiler the two may share that runtime; set your own hook
- *  after the first call then. Memory that runs out ends the process.
+ *  A panic inside is caught and becomes \ref KEYFOB_INTERNAL. The store that it happened in is
+ *  spoilt: each further call on it answers \ref KEYFOB_POISONED, until it is closed and opened
+ *  again. So that nothing is printed, the panic hook of the library's own Rust runtime is
+ *  replaced at the first call. Where libkeyfob.a is linked into a program with other Rust code of
+ *  the same compiler the two may share that runtime; set your own hook after the first call then.
+ *  Memory that runs out ends the process.
  *
- *  Load the shared library once and do not dlclose() it: its thread that writes last-used times may
- *  still run.
+ *  Load the shared library once and do not dlclose() it: its thread that writes last-used times
+ *  may still run.
  */
 
 #ifndef KEYFOB_H
@@ -89,11 +96,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** The version that this header is of; keyfob_version() tells that of the library. */
+/** The major version of this header. */
 #define KEYFOB_VERSION_MAJOR 0
+/** The minor version of this header. */
 #define KEYFOB_VERSION_MINOR 1
+/** The patch version of this header. */
 #define KEYFOB_VERSION_PATCH 0
+/** The version of this header; keyfob_version() tells that of the library. */
 #define KEYFOB_VERSION_STRING "0.1.0"
+/** The version of this header as a number; keyfob_version_number() tells that of the library. */
 #define KEYFOB_VERSION_NUMBER \
     (KEYFOB_VERSION_MAJOR * 1000000 + KEYFOB_VERSION_MINOR * 1000 + KEYFOB_VERSION_PATCH)
 
@@ -1141,9 +1152,9 @@ typedef struct keyfob_store_options {
     0, 0, 0, 0, 0, 0, 0 }
 
 /**
- * Is told how far a piece of work is, in the thread that asked for it and with no lock held, so that
- * it may use the store. `total` is 0 where nobody knows. Any answer but 0 stops the work, which then
- * fails with INTERRUPTED. It must return: neither throw nor longjmp().
+ * Is told how far a piece of work is, in the thread that asked for it and with no lock held, so
+ * that it may use the store. `total` is 0 where nobody knows. Any answer but 0 stops the work,
+ * which then fails with INTERRUPTED. It must return: neither throw nor longjmp().
  *
  * \param done   how much is done
  * \param total  of how much
@@ -1246,8 +1257,8 @@ typedef struct keyfob_verification {
    */
   uint32_t flags;
   /**
-   * When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
-   * never.
+   * When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME
+   * for never.
    */
   int64_t expires_at;
   /**
@@ -1410,11 +1421,11 @@ typedef struct keyfob_key_update {
    */
   uint32_t size;
   /**
-   * Bits of \ref keyfob_key_fields: these become what is given.
+   * These become what is given: bits of \ref keyfob_key_fields.
    */
   uint32_t set;
   /**
-   * Bits of \ref keyfob_key_fields: these become empty.
+   * These become empty: bits of \ref keyfob_key_fields.
    */
   uint32_t clear;
   /**
@@ -1669,7 +1680,8 @@ typedef struct keyfob_selection {
    */
   size_t key_ids_count;
   /**
-   * The filter; NULL where keys are named. One of nothing but zeros means every key of the store.
+   * The filter; NULL where keys are named. One of nothing but zeros means every key of the
+   * store.
    */
   const struct keyfob_filter *filter;
 } keyfob_selection;
@@ -1679,8 +1691,8 @@ typedef struct keyfob_selection {
     { sizeof(keyfob_selection), 0, NULL, 0, NULL }
 
 /**
- * How far a bulk verb got; what is counted here is durable. It is filled in whatever the status is,
- * once the arguments were looked at.
+ * How far a bulk verb got; what is counted here is durable. It is filled in whatever the status
+ * is, once the arguments were looked at.
  */
 typedef struct keyfob_bulk_result {
   /**
@@ -1779,11 +1791,11 @@ typedef struct keyfob_project_update {
    */
   uint32_t size;
   /**
-   * Bits of \ref keyfob_project_fields: these become what is given.
+   * These become what is given: bits of \ref keyfob_project_fields.
    */
   uint32_t set;
   /**
-   * Bits of \ref keyfob_project_fields: these become empty.
+   * These become empty: bits of \ref keyfob_project_fields.
    */
   uint32_t clear;
   /**
@@ -2017,8 +2029,9 @@ typedef struct keyfob_import_defaults {
     NULL, 0, NULL, 0 }
 
 /**
- * Is told of a token that was found, in the thread that scans and with no lock held, so that it may
- * revoke it. The finding is lent until it returns. It must return: neither throw nor longjmp().
+ * Is told of a token that was found, in the thread that scans and with no lock held, so that it
+ * may revoke it. The finding is lent until it returns. It must return: neither throw nor
+ * longjmp().
  *
  * \param finding  what was found
  * \param user     what was passed beside it
@@ -2088,7 +2101,8 @@ const char *keyfob_version(void) KEYFOB_NOEXCEPT;
 
 /**
  * The version of the library that is loaded as a number, to be compared with
- * \ref KEYFOB_VERSION_NUMBER: major * 1,000,000 + minor * 1,000 + patch.
+ * \ref KEYFOB_VERSION_NUMBER which is made the same way: major * 1,000,000 + minor * 1,000 +
+ * patch.
  *
  * Threads: any.
  *
@@ -2154,7 +2168,7 @@ int keyfob_status_http_status(keyfob_status status) KEYFOB_NOEXCEPT;
 /**
  * The status that came with the error; \ref KEYFOB_OK of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param error  the error, or NULL
  * \since 0.1
@@ -2165,7 +2179,7 @@ keyfob_status keyfob_error_code(const struct keyfob_error *error) KEYFOB_NOEXCEP
  * What went wrong, and what to do: a sentence in English, for a log or an operator. It never
  * holds a token, a secret or a pepper. Never NULL; an empty text of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param error  the error, or NULL
  * \param size   where its length without the NUL goes; may be NULL
@@ -2177,7 +2191,7 @@ const char *keyfob_error_message(const struct keyfob_error *error, size_t *size)
 /**
  * The errno of the operating system behind \ref KEYFOB_IO; 0 where there is none.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param error  the error, or NULL
  * \since 0.1
@@ -2189,7 +2203,7 @@ int keyfob_error_os_errno(const struct keyfob_error *error) KEYFOB_NOEXCEPT;
  * imported as, of \ref KEYFOB_KEY_IS_REVOKED and \ref KEYFOB_KEY_IS_EXPIRED that one. NULL where
  * there is none.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param error  the error, or NULL
  * \param size   where its length without the NUL goes; may be NULL
@@ -2202,7 +2216,7 @@ const char *keyfob_error_key_id(const struct keyfob_error *error, size_t *size) 
  * A place in the log: of \ref KEYFOB_GONE the first event that is still there, of
  * \ref KEYFOB_ROLLED_BACK the last that the store has; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param error  the error, or NULL
  * \since 0.1
@@ -2342,11 +2356,12 @@ void keyfob_pepper_free(struct keyfob_pepper *pepper) KEYFOB_NOEXCEPT;
 
 /**
  * Introduces a pepper, or changes to another one. Called again with the same peppers after it was
- * interrupted, it goes on where it stopped. Every other process has to open the store anew with the
- * new pepper; until it does, it answers PEPPER_REQUIRED.
+ * interrupted, it goes on where it stopped. Every other process has to open the store anew with
+ * the new pepper; until it does, it answers PEPPER_REQUIRED.
  *
- * Errors: PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not right; PEPPER_REFUSED where it is
- * the same already; INTERRUPTED; NULL_ARGUMENT; those of keyfob_store_open().
+ * Errors: PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not
+ * right; PEPPER_REFUSED where it is the same already; INTERRUPTED; NULL_ARGUMENT; those of
+ * keyfob_store_open().
  *
  * Threads: any.
  *
@@ -2449,8 +2464,8 @@ void keyfob_clock_free(struct keyfob_clock *clock) KEYFOB_NOEXCEPT;
  * Creates a store. The file is finished beside its place and then put there, so that nobody sees
  * half of it.
  *
- * Errors: STORE_EXISTS where anything is at the path; INVALID_ARGUMENT without a prefix; UNKNOWN_OPTION;
- * what the operating system says of the path.
+ * Errors: STORE_EXISTS where anything is at the path; INVALID_ARGUMENT without a prefix;
+ * UNKNOWN_OPTION; what the operating system says of the path.
  *
  * Threads: any.
  *
@@ -2474,11 +2489,12 @@ KEYFOB_NOEXCEPT;
  * one cache, one set of counters and of last-used times; only the actor is each handle's own, and
  * the other options must be those that it was opened with.
  *
- * Errors: NO_STORE where nothing is at the path; NOT_A_STORE, NOT_A_FILE, EMPTY_FILE, TRUNCATED, NEWER_FORMAT and
- * others for what is no store; PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED; INSECURE_PERMISSIONS;
- * OPTIONS_CONTRADICT where prefix or policy are not the file's, or where this process has it open with
- * other options; LOCKED where another process has it for itself; ROLLED_BACK below the least sequence;
- * NEEDS_RECOVERY for a read-only open after a crash.
+ * Errors: NO_STORE where nothing is at the path; NOT_A_STORE, NOT_A_FILE, EMPTY_FILE, TRUNCATED,
+ * NEWER_FORMAT and others for what is no store; PEPPER_REQUIRED, WRONG_PEPPER,
+ * PEPPER_NOT_EXPECTED; INSECURE_PERMISSIONS; OPTIONS_CONTRADICT where prefix or policy are not the
+ * file's, or where this process has it open with other options; LOCKED where another process has
+ * it for itself; ROLLED_BACK below the least sequence; NEEDS_RECOVERY for a read-only open after a
+ * crash.
  *
  * Threads: any.
  *
@@ -2501,7 +2517,8 @@ KEYFOB_NOEXCEPT;
  * Opens the store, or creates it where nothing is at the path. Of several processes that do so at
  * once, one makes the file and the others open it.
  *
- * Errors: those of keyfob_store_create() and keyfob_store_open(), but for STORE_EXISTS and NO_STORE.
+ * Errors: those of keyfob_store_create() and keyfob_store_open(), but for STORE_EXISTS and
+ * NO_STORE.
  *
  * Threads: any.
  *
@@ -2544,8 +2561,8 @@ KEYFOB_NOEXCEPT;
  * enough to be made for each request. Closing it closes it alone; once the handle that it was
  * made of is closed, it answers CLOSED.
  *
- * Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED where the actor is not 1-200 bytes without control characters;
- * NOT_UTF8; NULL_ARGUMENT; POISONED.
+ * Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED where the actor is not 1-200 bytes without control
+ * characters; NOT_UTF8; NULL_ARGUMENT; POISONED.
  *
  * Threads: any.
  *
@@ -2606,7 +2623,8 @@ KEYFOB_NOEXCEPT;
  * Writes what last-used times and counts are kept in memory, as happens every few seconds and on
  * close.
  *
- * Errors: what the store says; what could not be written is kept. READ_ONLY is none: nothing is kept then.
+ * Errors: what the store says; what could not be written is kept. READ_ONLY is none: nothing is
+ * kept then.
  *
  * Threads: any.
  *
@@ -2622,8 +2640,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Compiles a requirement. Make it once and use it for every request.
  *
- * Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT, LIMIT_EXCEEDED
- * where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
+ * Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT,
+ * LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
  *
  * Threads: any.
  *
@@ -2656,10 +2674,10 @@ void keyfob_requirement_free(struct keyfob_requirement *requirement) KEYFOB_NOEX
  * status says all that there is to say of a denial. Why the store could not answer is said by any
  * other call on it.
  *
- * Errors: MALFORMED, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED, WRONG_ENVIRONMENT, WRONG_OWNER,
- * WRONG_PROJECT, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, in this order: the first check that fails.
- * INVALID_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, NULL_ARGUMENT of what else was passed. What the store says, BUSY, IO,
- * CORRUPTED and others, is neither yes nor no: answer 503.
+ * Errors: MALFORMED, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED, WRONG_ENVIRONMENT,
+ * WRONG_OWNER, WRONG_PROJECT, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, in this order: the first check
+ * that fails. INVALID_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, NULL_ARGUMENT of what else was passed.
+ * What the store says, BUSY, IO, CORRUPTED and others, is neither yes nor no: answer 503.
  *
  * Threads: any.
  *
@@ -2713,9 +2731,9 @@ KEYFOB_NOEXCEPT;
  * Whether the token of an HTTP Authorization header is good: the whole value, "Bearer TOKEN". As
  * keyfob_store_verify() in everything else.
  *
- * Errors: as keyfob_store_verify(); NO_CREDENTIALS where the value is empty or of another scheme, which
- * HTTP answers with 401 and no error code; MALFORMED where there is anything after the token, or
- * several values.
+ * Errors: as keyfob_store_verify(); NO_CREDENTIALS where the value is empty or of another scheme,
+ * which HTTP answers with 401 and no error code; MALFORMED where there is anything after the
+ * token, or several values.
  *
  * Threads: any.
  *
@@ -2769,7 +2787,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The id of the key. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param size      where its length without the NUL goes; may be NULL
@@ -2783,7 +2801,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The id of the key as bytes.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param[out] id   16 bytes of the caller's; zeros where verified is NULL
@@ -2797,7 +2815,7 @@ KEYFOB_NOEXCEPT;
  * 1 where the token holds the old secret of a rotation, whose grace runs: its holder should change
  * to the new one. Else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \since 0.1
@@ -2807,7 +2825,7 @@ int keyfob_verified_previous_secret(const struct keyfob_verified *verified) KEYF
 /**
  * Whom the key belongs to; NULL where that was not said.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param size      where its length without the NUL goes; may be NULL
@@ -2821,7 +2839,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The name of the project that the key is bound to; NULL without one.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param size      where its length without the NUL goes; may be NULL
@@ -2835,7 +2853,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The environment of the key. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param size      where its length without the NUL goes; may be NULL
@@ -2850,7 +2868,7 @@ KEYFOB_NOEXCEPT;
  * When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
  * never.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \since 0.1
@@ -2860,7 +2878,7 @@ int64_t keyfob_verified_expires_at(const struct keyfob_verified *verified) KEYFO
 /**
  * How many scopes the token grants: the key's, as far as its project allows them today.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \since 0.1
@@ -2870,7 +2888,7 @@ size_t keyfob_verified_scope_count(const struct keyfob_verified *verified) KEYFO
 /**
  * One of the scopes. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param verified  the verified
  * \param index     which, from 0
@@ -2944,8 +2962,8 @@ KEYFOB_NOEXCEPT;
  * nothing: no use is noted and no refusal counted. For the operator: its holder is told no more
  * than keyfob_status_http_status() says.
  *
- * Errors: INVALID_ARGUMENT, NOT_UTF8 of the request; NULL_ARGUMENT; what the store says. That the token is not
- * good is no failure.
+ * Errors: INVALID_ARGUMENT, NOT_UTF8 of the request; NULL_ARGUMENT; what the store says. That the
+ * token is not good is no failure.
  *
  * Threads: any.
  *
@@ -2971,7 +2989,7 @@ KEYFOB_NOEXCEPT;
 /**
  * What a verification answers.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param explanation  the explanation
  * \since 0.1
@@ -2982,7 +3000,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The id of the key, where the secret is one of its own; else NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param explanation  the explanation
  * \param size         where its length without the NUL goes; may be NULL
@@ -2996,7 +3014,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many checks there are.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param explanation  the explanation
  * \since 0.1
@@ -3004,10 +3022,10 @@ KEYFOB_NOEXCEPT;
 size_t keyfob_explanation_check_count(const struct keyfob_explanation *explanation) KEYFOB_NOEXCEPT;
 
 /**
- * The name of a check, "not_before"; "unknown" beyond the last. Never NULL; it lives as long as the
- * library.
+ * The name of a check, "not_before"; "unknown" beyond the last. Never NULL; it lives as long as
+ * the library.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param explanation  the explanation
  * \param index        which, from 0
@@ -3021,7 +3039,7 @@ KEYFOB_NOEXCEPT;
  * How a check came out: KEYFOB_OK; what a verification answers where it is the first that fails;
  * or KEYFOB_NOT_REACHED, which it is beyond the last as well.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param explanation  the explanation
  * \param index        which, from 0
@@ -3091,11 +3109,11 @@ size_t keyfob_token_max(void) KEYFOB_NOEXCEPT;
  * holder, and wipe the buffer with keyfob_memzero(). Where a request id made the key earlier, the
  * token is empty and *token_size 0, and the key is the one that was made.
  *
- * Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; INVALID_ARGUMENT, INVALID_SCOPE,
- * INVALID_TIME, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where a field is not of its form; NO_SUCH_PROJECT,
- * PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not admit it; POLICY_REFUSED, TOO_MANY_KEYS where
- * the policy does not; CLOCK_IS_BEHIND where the key would be expired from the start;
- * REQUEST_ID_REUSED; what the store says.
+ * Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; INVALID_ARGUMENT,
+ * INVALID_SCOPE, INVALID_TIME, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where a field is not of
+ * its form; NO_SUCH_PROJECT, PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not
+ * admit it; POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; CLOCK_IS_BEHIND where the key
+ * would be expired from the start; REQUEST_ID_REUSED; what the store says.
  *
  * Threads: any.
  *
@@ -3177,7 +3195,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many keys were created.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param created  the list
  * \since 0.1
@@ -3187,7 +3205,7 @@ size_t keyfob_created_list_count(const struct keyfob_created_list *created) KEYF
 /**
  * One of the keys, in the order of the requests. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param created  the list
  * \param index    which, from 0
@@ -3202,7 +3220,7 @@ KEYFOB_NOEXCEPT;
  * 1 where a key is the answer to a request that was made before, and so comes without its token;
  * else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param created  the list
  * \param index    which, from 0
@@ -3218,7 +3236,7 @@ KEYFOB_NOEXCEPT;
  *
  * Errors: NULL_ARGUMENT; BUFFER_TOO_SMALL; INVALID_ARGUMENT beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param created          the list
  * \param index            which, from 0
@@ -3272,9 +3290,9 @@ KEYFOB_NOEXCEPT;
 /**
  * Changes what an update names of a key.
  *
- * Errors: NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the scopes;
- * POLICY_REFUSED; TOO_MANY_KEYS; CLOCK_IS_BEHIND where the new expiry has passed by the store's mark; INVALID_ARGUMENT and
- * others where a field is not of its form; what the store says.
+ * Errors: NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the
+ * scopes; POLICY_REFUSED; TOO_MANY_KEYS; CLOCK_IS_BEHIND where the new expiry has passed by the
+ * store's mark; INVALID_ARGUMENT and others where a field is not of its form; what the store says.
  *
  * Threads: any.
  *
@@ -3343,8 +3361,8 @@ KEYFOB_NOEXCEPT;
  * Revokes a key, for good. Every verification that starts after this returned refuses it, in every
  * thread and every process. Revoking twice is no error, and changes nothing.
  *
- * Errors: NO_SUCH_KEY; INVALID_ARGUMENT, LIMIT_EXCEEDED where the note is not of its form; UNKNOWN_OPTION; what the
- * store says.
+ * Errors: NO_SUCH_KEY; INVALID_ARGUMENT, LIMIT_EXCEEDED where the note is not of its form;
+ * UNKNOWN_OPTION; what the store says.
  *
  * Threads: any.
  *
@@ -3397,8 +3415,9 @@ KEYFOB_NOEXCEPT;
  * cannot be had again. Where a request id made the rotation earlier, the token is empty and
  * *token_size 0.
  *
- * Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; NO_SUCH_KEY, KEY_IS_REVOKED, KEY_IS_EXPIRED;
- * INVALID_TIME where the grace is negative; REQUEST_ID_REUSED; what the store says.
+ * Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; NO_SUCH_KEY, KEY_IS_REVOKED,
+ * KEY_IS_EXPIRED; INVALID_TIME where the grace is negative; REQUEST_ID_REUSED; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -3452,8 +3471,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Revokes many keys, for good.
  *
- * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
- * not of its form; what the store says, as the reason why it stopped before the end.
+ * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+ * argument is not of its form; what the store says, as the reason why it stopped before the end.
  *
  * Threads: any.
  *
@@ -3475,8 +3494,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Disables many keys; those that are revoked stay as they are.
  *
- * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
- * not of its form; what the store says, as the reason why it stopped before the end.
+ * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+ * argument is not of its form; what the store says, as the reason why it stopped before the end.
  *
  * Threads: any.
  *
@@ -3496,8 +3515,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Enables many keys again; those that are revoked stay as they are.
  *
- * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
- * not of its form; what the store says, as the reason why it stopped before the end.
+ * Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+ * argument is not of its form; what the store says, as the reason why it stopped before the end.
  *
  * Threads: any.
  *
@@ -3517,8 +3536,9 @@ KEYFOB_NOEXCEPT;
 /**
  * Changes what an update names of many keys; those that are revoked stay as they are.
  *
- * Errors: those of keyfob_store_update_key(), NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
- * not of its form; what the store says, as the reason why it stopped before the end.
+ * Errors: those of keyfob_store_update_key(), NO_SUCH_KEY of a key that is named;
+ * INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is not of its form; what the store
+ * says, as the reason why it stopped before the end.
  *
  * Threads: any.
  *
@@ -3538,8 +3558,8 @@ keyfob_status keyfob_store_update_keys(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
- * The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as long
- * as the library.
+ * The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as
+ * long as the library.
  *
  * Threads: any.
  *
@@ -3563,7 +3583,7 @@ const char *keyfob_reason_name(uint32_t reason) KEYFOB_NOEXCEPT;
  * Its id, 22 letters and digits; in its tokens too, and public. NULL only of NULL, as of all texts
  * that a key cannot be without.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3575,7 +3595,7 @@ const char *keyfob_key_id(const struct keyfob_key *key, size_t *size) KEYFOB_NOE
 /**
  * Its id as bytes, which sort as the text does.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key      the key
  * \param[out] id  16 bytes of the caller's; zeros where key is NULL
@@ -3586,7 +3606,7 @@ void keyfob_key_id_bytes(const struct keyfob_key *key, uint8_t *id) KEYFOB_NOEXC
 /**
  * What may be shown of its token: prefix, environment and the last six characters of the id.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3598,7 +3618,7 @@ const char *keyfob_key_hint(const struct keyfob_key *key, size_t *size) KEYFOB_N
 /**
  * What people call it.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3610,7 +3630,7 @@ const char *keyfob_key_name(const struct keyfob_key *key, size_t *size) KEYFOB_N
 /**
  * How many scopes it has.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3620,7 +3640,7 @@ size_t keyfob_key_scope_count(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * One of its scopes, in the order of their bytes. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key    the key
  * \param index  which, from 0
@@ -3636,7 +3656,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The name of the project that it is bound to; NULL without one.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3648,7 +3668,7 @@ const char *keyfob_key_project(const struct keyfob_key *key, size_t *size) KEYFO
 /**
  * Its environment.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3660,7 +3680,7 @@ const char *keyfob_key_environment(const struct keyfob_key *key, size_t *size) K
 /**
  * Whom it belongs to; NULL where that was not said.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3672,7 +3692,7 @@ const char *keyfob_key_owner(const struct keyfob_key *key, size_t *size) KEYFOB_
 /**
  * What it was when the store told of it, its project included: one of \ref keyfob_key_states.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3682,7 +3702,7 @@ uint32_t keyfob_key_state(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * 1 where its state is so because of its project, which is disabled or was deleted; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3693,7 +3713,7 @@ int keyfob_key_state_by_project(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
  * When it was created, in seconds since 1970; of an imported key, when it was issued, where its
  * line said so.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3703,7 +3723,7 @@ int64_t keyfob_key_created_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * When it was last changed, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3714,7 +3734,7 @@ int64_t keyfob_key_updated_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
  * When it expires, in seconds since 1970: it is good until the second before. KEYFOB_NO_TIME for
  * never.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3724,7 +3744,7 @@ int64_t keyfob_key_expires_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * From when on it is good, in seconds since 1970; KEYFOB_NO_TIME where that is not stated.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3734,7 +3754,7 @@ int64_t keyfob_key_not_before(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * How many pairs of metadata it has.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3744,7 +3764,7 @@ size_t keyfob_key_metadata_count(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * The key of one of its pairs, in the order of their bytes. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key    the key
  * \param index  which, from 0
@@ -3760,7 +3780,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The value of one of its pairs. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key    the key
  * \param index  which, from 0
@@ -3776,7 +3796,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The value of the pair with a key. NULL where there is none.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key        the key
  * \param name       the key of the pair
@@ -3794,7 +3814,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many tags it has.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3804,7 +3824,7 @@ size_t keyfob_key_tag_count(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * One of its tags, in the order of their bytes. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key    the key
  * \param index  which, from 0
@@ -3820,7 +3840,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many ranges its IP list has; 0 where it is good from any address.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3830,7 +3850,7 @@ size_t keyfob_key_ip_range_count(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * One of the ranges of its IP list, "192.0.2.0/24". NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key    the key
  * \param index  which, from 0
@@ -3846,7 +3866,7 @@ KEYFOB_NOEXCEPT;
 /**
  * When it was revoked, in seconds since 1970; KEYFOB_NO_TIME where it was not.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3856,7 +3876,7 @@ int64_t keyfob_key_revoked_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * Why it was revoked: one of \ref keyfob_reasons.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3866,7 +3886,7 @@ uint32_t keyfob_key_revocation_reason(const struct keyfob_key *key) KEYFOB_NOEXC
 /**
  * Free text of who revoked it; NULL without one.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key   the key
  * \param size  where its length without the NUL goes; may be NULL
@@ -3878,7 +3898,7 @@ const char *keyfob_key_revocation_note(const struct keyfob_key *key, size_t *siz
 /**
  * When its current secret was made, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3888,7 +3908,7 @@ int64_t keyfob_key_rotated_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * After how many seconds since then it should be rotated; 0 where that is not stated.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3899,7 +3919,7 @@ int64_t keyfob_key_rotation_due_after(const struct keyfob_key *key) KEYFOB_NOEXC
  * When that is, in seconds since 1970; KEYFOB_NO_TIME where it is not stated, and of a revoked
  * key.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3909,7 +3929,7 @@ int64_t keyfob_key_rotation_due_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT
 /**
  * Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3920,7 +3940,7 @@ int64_t keyfob_key_grace_expires_at(const struct keyfob_key *key) KEYFOB_NOEXCEP
  * When some of its secrets were last used, in seconds since 1970; KEYFOB_NO_TIME where they never
  * were. What a process has not written yet is in its own answers, and not in those of others.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key      the key
  * \param secrets  which: one of \ref keyfob_secrets
@@ -3932,7 +3952,7 @@ int64_t keyfob_key_last_used_at(const struct keyfob_key *key, uint32_t secrets) 
  * How many verifications some of its secrets passed, those of one second counted as one while the
  * key is in a process's memory.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key      the key
  * \param secrets  which: one of \ref keyfob_secrets
@@ -3943,7 +3963,7 @@ uint64_t keyfob_key_use_count(const struct keyfob_key *key, uint32_t secrets) KE
 /**
  * 1 where its current secret was issued elsewhere and imported; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3953,7 +3973,7 @@ int keyfob_key_imported(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * The sequence of the last event on it.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key  the key
  * \since 0.1
@@ -3965,7 +3985,7 @@ uint64_t keyfob_key_sequence(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
  *
  * Errors: NULL_ARGUMENT.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param key        the key
  * \param[out] copy  the copy; free it with keyfob_key_free()
@@ -3991,7 +4011,7 @@ void keyfob_key_free(struct keyfob_key *key) KEYFOB_NOEXCEPT;
 /**
  * How many keys there are.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list  the list
  * \since 0.1
@@ -4001,7 +4021,7 @@ size_t keyfob_key_list_count(const struct keyfob_key_list *list) KEYFOB_NOEXCEPT
 /**
  * One of them. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list   the list
  * \param index  which, from 0
@@ -4026,8 +4046,8 @@ void keyfob_key_list_free(struct keyfob_key_list *list) KEYFOB_NOEXCEPT;
  * Lists the keys that a filter means.
  *
  * Errors: NO_SUCH_PROJECT; INVALID_CURSOR where the cursor is of another store or another listing;
- * INVALID_SCOPE, INVALID_ARGUMENT, INVALID_TIME, LIMIT_EXCEEDED, UNKNOWN_OPTION, NOT_UTF8 where something is not of its form;
- * NULL_ARGUMENT; what the store says.
+ * INVALID_SCOPE, INVALID_ARGUMENT, INVALID_TIME, LIMIT_EXCEEDED, UNKNOWN_OPTION, NOT_UTF8 where
+ * something is not of its form; NULL_ARGUMENT; what the store says.
  *
  * Threads: any.
  *
@@ -4051,7 +4071,8 @@ KEYFOB_NOEXCEPT;
  * keyfob_key_clone() keeps it.
  *
  * Errors: DONE (1) at the end, which is no error and makes no error object; what the store says;
- * CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for again.
+ * CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for
+ * again.
  *
  * Threads: one at a time.
  *
@@ -4068,8 +4089,8 @@ KEYFOB_NOEXCEPT;
 
 /**
  * Where a listing of the same filter and order goes on behind the key that was given last: text
- * for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at all.
- * Empty where no key was given yet and the listing began at the beginning.
+ * for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at
+ * all. Empty where no key was given yet and the listing began at the beginning.
  *
  * Errors: CLOSED and others that the store says; NULL_ARGUMENT.
  *
@@ -4144,8 +4165,8 @@ KEYFOB_NOEXCEPT;
  * The id of the key that a text means: an id, or its last six or more characters where only one
  * key ends in them. Scans every id where it is not whole.
  *
- * Errors: NO_SUCH_KEY; AMBIGUOUS_KEY; INVALID_ARGUMENT where there are fewer than six characters; BUFFER_TOO_SMALL,
- * NULL_ARGUMENT, NOT_UTF8; what the store says.
+ * Errors: NO_SUCH_KEY; AMBIGUOUS_KEY; INVALID_ARGUMENT where there are fewer than six characters;
+ * BUFFER_TOO_SMALL, NULL_ARGUMENT, NOT_UTF8; what the store says.
  *
  * Threads: any.
  *
@@ -4169,7 +4190,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many projects there are.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list  the list
  * \since 0.1
@@ -4179,7 +4200,7 @@ size_t keyfob_project_list_count(const struct keyfob_project_list *list) KEYFOB_
 /**
  * One of them. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list   the list
  * \param index  which, from 0
@@ -4203,7 +4224,7 @@ void keyfob_project_list_free(struct keyfob_project_list *list) KEYFOB_NOEXCEPT;
 /**
  * Its internal id, never used again. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \param size     where its length without the NUL goes; may be NULL
@@ -4215,7 +4236,7 @@ const char *keyfob_project_id(const struct keyfob_project *project, size_t *size
 /**
  * Its name; of a deleted project, the one that it had. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \param size     where its length without the NUL goes; may be NULL
@@ -4227,7 +4248,7 @@ const char *keyfob_project_name(const struct keyfob_project *project, size_t *si
 /**
  * Whom it belongs to; NULL where that was not said.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \param size     where its length without the NUL goes; may be NULL
@@ -4241,7 +4262,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many scopes its tokens may hold.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \since 0.1
@@ -4251,7 +4272,7 @@ size_t keyfob_project_scope_count(const struct keyfob_project *project) KEYFOB_N
 /**
  * One of the scopes that its tokens may hold at most. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \param index    which, from 0
@@ -4267,7 +4288,7 @@ KEYFOB_NOEXCEPT;
 /**
  * 1 where it is enabled; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \since 0.1
@@ -4277,7 +4298,7 @@ int keyfob_project_enabled(const struct keyfob_project *project) KEYFOB_NOEXCEPT
 /**
  * When it was created, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \since 0.1
@@ -4287,7 +4308,7 @@ int64_t keyfob_project_created_at(const struct keyfob_project *project) KEYFOB_N
 /**
  * When it was last changed, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \since 0.1
@@ -4297,7 +4318,7 @@ int64_t keyfob_project_updated_at(const struct keyfob_project *project) KEYFOB_N
 /**
  * When it was deleted, in seconds since 1970; KEYFOB_NO_TIME while it exists.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param project  the project
  * \since 0.1
@@ -4318,8 +4339,8 @@ void keyfob_project_free(struct keyfob_project *project) KEYFOB_NOEXCEPT;
  * Creates a project. A project of the same name that was deleted is another one: this one has none
  * of its tokens.
  *
- * Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
- * form; NULL_ARGUMENT; what the store says.
+ * Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION
+ * where something is not of its form; NULL_ARGUMENT; what the store says.
  *
  * Threads: any.
  *
@@ -4339,7 +4360,8 @@ KEYFOB_NOEXCEPT;
 /**
  * One project that exists, by name.
  *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -4384,8 +4406,8 @@ KEYFOB_NOEXCEPT;
  * Changes what an update names of a project. Narrower scopes bind every token of the project from
  * its next verification on.
  *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
- * form; what the store says.
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8,
+ * UNKNOWN_OPTION where something is not of its form; what the store says.
  *
  * Threads: any.
  *
@@ -4409,7 +4431,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Disables a project: its tokens answer DISABLED until it is enabled again.
  *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -4431,7 +4454,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Enables a project again.
  *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -4453,7 +4477,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Deletes a project, for good: its tokens answer REVOKED, and its name is free.
  *
- * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+ * Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -4530,8 +4555,8 @@ KEYFOB_NOEXCEPT;
 /**
  * Changes the policy of the store, for keys that are created or changed from now on.
  *
- * Errors: INVALID_TIME where a lifetime is not positive, or the default is beyond the longest; UNKNOWN_OPTION;
- * NULL_ARGUMENT; what the store says.
+ * Errors: INVALID_TIME where a lifetime is not positive, or the default is beyond the longest;
+ * UNKNOWN_OPTION; NULL_ARGUMENT; what the store says.
  *
  * Threads: any.
  *
@@ -4547,8 +4572,8 @@ keyfob_status keyfob_store_set_policy(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
- * Sets the mark of the latest time, by which expiry is judged while the clock is behind it, to what
- * the clock shows: after a clock that was wrong moved it ahead.
+ * Sets the mark of the latest time, by which expiry is judged while the clock is behind it, to
+ * what the clock shows: after a clock that was wrong moved it ahead.
  *
  * Errors: what the store says.
  *
@@ -4568,8 +4593,9 @@ KEYFOB_NOEXCEPT;
  * that of the event before it, and no event may be missing.
  *
  * Errors: GONE where the log was pruned beyond the sequence asked for, never a shortened list
- * (keyfob_error_sequence() tells where it begins); CORRUPTED; NO_SUCH_PROJECT; NO_SUCH_KEY of a text that is no id; NOT_UTF8,
- * UNKNOWN_OPTION, INVALID_ARGUMENT, NULL_ARGUMENT; what the store says.
+ * (keyfob_error_sequence() tells where it begins); CORRUPTED; NO_SUCH_PROJECT; NO_SUCH_KEY of a
+ * text that is no id; NOT_UTF8, UNKNOWN_OPTION, INVALID_ARGUMENT, NULL_ARGUMENT; what the store
+ * says.
  *
  * Threads: any.
  *
@@ -4591,8 +4617,9 @@ KEYFOB_NOEXCEPT;
  * After the end a later call looks again, and goes on with what was added since: so the log is
  * followed.
  *
- * Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that were
- * not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what the store says.
+ * Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that
+ * were not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what
+ * the store says.
  *
  * Threads: one at a time.
  *
@@ -4620,7 +4647,7 @@ void keyfob_event_iter_free(struct keyfob_event_iter *iter) KEYFOB_NOEXCEPT;
 /**
  * Its place in the log: 1 for the first, without gaps but for a restore.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \since 0.1
@@ -4630,7 +4657,7 @@ uint64_t keyfob_event_sequence(const struct keyfob_event *event) KEYFOB_NOEXCEPT
 /**
  * When, in milliseconds since 1970, by the clock of the process that wrote it.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \since 0.1
@@ -4640,7 +4667,7 @@ int64_t keyfob_event_at_ms(const struct keyfob_event *event) KEYFOB_NOEXCEPT;
 /**
  * Who, as the caller said. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \param size   where its length without the NUL goes; may be NULL
@@ -4653,7 +4680,7 @@ const char *keyfob_event_actor(const struct keyfob_event *event, size_t *size) K
  * What happened, "key_revoked"; the names are those of the command's documents. New ones may come.
  * NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \param size   where its length without the NUL goes; may be NULL
@@ -4665,7 +4692,7 @@ const char *keyfob_event_kind(const struct keyfob_event *event, size_t *size) KE
 /**
  * What it is about: one of \ref keyfob_subjects.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \since 0.1
@@ -4675,7 +4702,7 @@ uint32_t keyfob_event_subject(const struct keyfob_event *event) KEYFOB_NOEXCEPT;
 /**
  * The id of the key or the project that it is about; NULL where it is about the store.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \param size   where its length without the NUL goes; may be NULL
@@ -4687,7 +4714,7 @@ const char *keyfob_event_subject_id(const struct keyfob_event *event, size_t *si
 /**
  * The sequence of the event before on the same subject; 0 where there is none.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \since 0.1
@@ -4697,7 +4724,7 @@ uint64_t keyfob_event_previous(const struct keyfob_event *event) KEYFOB_NOEXCEPT
 /**
  * The hash that chains it to the event before.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event      the event
  * \param[out] hash  32 bytes of the caller's; zeros where event is NULL
@@ -4710,7 +4737,7 @@ void keyfob_event_hash(const struct keyfob_event *event, uint8_t *hash) KEYFOB_N
  * no are 1 and 0; what is a list stands there once for each of its parts, and what is absent does
  * not stand there. What an update changed is named by "changed".
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \since 0.1
@@ -4720,7 +4747,7 @@ size_t keyfob_event_field_count(const struct keyfob_event *event) KEYFOB_NOEXCEP
 /**
  * The name of a detail. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \param index  which, from 0
@@ -4736,7 +4763,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The text of a detail. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param event  the event
  * \param index  which, from 0
@@ -4771,7 +4798,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The format of its file.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4781,7 +4808,7 @@ uint32_t keyfob_info_format(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * Its own id, drawn when it was created; a backup has the same.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info      what was told
  * \param[out] id  16 bytes of the caller's; zeros where info is NULL
@@ -4792,7 +4819,7 @@ void keyfob_info_store_id(const struct keyfob_info *info, uint8_t *id) KEYFOB_NO
 /**
  * When it was created, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4802,7 +4829,7 @@ int64_t keyfob_info_created_at(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * The sequence of its last event.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4813,7 +4840,7 @@ uint64_t keyfob_info_sequence(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
  * The hash of its last event. Noted elsewhere with the sequence, it proves the log:
  * keyfob_store_check_expected().
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info        what was told
  * \param[out] head  32 bytes of the caller's; zeros where info is NULL
@@ -4824,7 +4851,7 @@ void keyfob_info_head(const struct keyfob_info *info, uint8_t *head) KEYFOB_NOEX
 /**
  * The last event that was pruned from the log; 0 where none was.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4834,7 +4861,7 @@ uint64_t keyfob_info_log_begins_after(const struct keyfob_info *info) KEYFOB_NOE
 /**
  * How many keys it has, of every state.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4844,7 +4871,7 @@ uint64_t keyfob_info_key_count(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * How many projects it has, those deleted that still have keys included.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4854,7 +4881,7 @@ uint64_t keyfob_info_project_count(const struct keyfob_info *info) KEYFOB_NOEXCE
 /**
  * How many digests of imported secrets it has, those of pruned keys included.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4864,7 +4891,7 @@ uint64_t keyfob_info_digest_count(const struct keyfob_info *info) KEYFOB_NOEXCEP
 /**
  * How many revoked keys were pruned that it remembers.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4874,7 +4901,7 @@ uint64_t keyfob_info_tombstone_count(const struct keyfob_info *info) KEYFOB_NOEX
 /**
  * Whether it has a pepper: one of \ref keyfob_pepper_states.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4885,7 +4912,7 @@ uint32_t keyfob_info_pepper(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
  * The latest time that its own clock showed, in seconds since 1970. Expiry and the end of a grace
  * go by this mark while the clock is behind it; keyfob_store_reset_clock() sets it to the clock.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4895,7 +4922,7 @@ int64_t keyfob_info_mark(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * What its clock showed, in seconds since 1970.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4905,7 +4932,7 @@ int64_t keyfob_info_clock(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * 1 where the clock runs so far ahead that the mark does not follow it; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4915,7 +4942,7 @@ int keyfob_info_clock_ahead(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * The length of its file.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4925,7 +4952,7 @@ uint64_t keyfob_info_file_bytes(const struct keyfob_info *info) KEYFOB_NOEXCEPT;
 /**
  * 1 where the handle is for reading only; else 0.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param info  what was told
  * \since 0.1
@@ -4963,7 +4990,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many tables there are.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param tables  the tables
  * \since 0.1
@@ -4973,7 +5000,7 @@ size_t keyfob_table_list_count(const struct keyfob_table_list *tables) KEYFOB_NO
 /**
  * The name of a table. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param tables  the tables
  * \param index   which, from 0
@@ -4989,7 +5016,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many rows a table has.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param tables  the tables
  * \param index   which, from 0
@@ -5002,7 +5029,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many bytes a table takes, with everything that the engine adds.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param tables  the tables
  * \param index   which, from 0
@@ -5023,8 +5050,8 @@ KEYFOB_NOEXCEPT;
 void keyfob_table_list_free(struct keyfob_table_list *tables) KEYFOB_NOEXCEPT;
 
 /**
- * Checks everything there is to check. It may run beside other processes and threads; their changes
- * wait while the engine's own pages are read. Damage is no failure of the check: look at
+ * Checks everything there is to check. It may run beside other processes and threads; their
+ * changes wait while the engine's own pages are read. Damage is no failure of the check: look at
  * keyfob_integrity_report_damage_count().
  *
  * Errors: what kept the check from being made; INTERRUPTED; NULL_ARGUMENT.
@@ -5049,7 +5076,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many things are wrong; 0 where the store is whole.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \since 0.1
@@ -5060,7 +5087,7 @@ KEYFOB_NOEXCEPT;
 /**
  * One of the things that are wrong, a sentence. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \param index   which, from 0
@@ -5076,7 +5103,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many keys were read.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \since 0.1
@@ -5087,7 +5114,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many projects were read.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \since 0.1
@@ -5098,7 +5125,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many events were read.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \since 0.1
@@ -5109,7 +5136,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The sequence of the last event.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report  the report
  * \since 0.1
@@ -5120,7 +5147,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The hash of the last event.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param report      the report
  * \param[out] head  32 bytes of the caller's; zeros where report is NULL
@@ -5144,7 +5171,8 @@ void keyfob_integrity_report_free(struct keyfob_integrity_report *report) KEYFOB
  * Whether the log had a hash at a sequence: what somebody noted elsewhere, from
  * keyfob_info_sequence() and keyfob_info_head(), still holds.
  *
- * Errors: GONE where the event was pruned and is not the one at the cut; NULL_ARGUMENT; what the store says.
+ * Errors: GONE where the event was pruned and is not the one at the cut; NULL_ARGUMENT; what the
+ * store says.
  *
  * Threads: any.
  *
@@ -5185,8 +5213,8 @@ KEYFOB_NOEXCEPT;
  * Removes the events up to and including a sequence from the log. The hash at the cut is kept, so
  * that the rest stays provable.
  *
- * Errors: INVALID_ARGUMENT where the sequence is beyond the last event; PEPPER_REFUSED while a change of
- * peppers is under way; what the store says.
+ * Errors: INVALID_ARGUMENT where the sequence is beyond the last event; PEPPER_REFUSED while a
+ * change of peppers is under way; what the store says.
  *
  * Threads: any.
  *
@@ -5231,7 +5259,8 @@ KEYFOB_NOEXCEPT;
  * itself, compact and durable when this returns, with the same id and pepper. Where the callback
  * stops it, nothing is left of the copy.
  *
- * Errors: STORE_EXISTS where anything is at the path; NO_SPACE; INTERRUPTED; NULL_ARGUMENT; what the store says.
+ * Errors: STORE_EXISTS where anything is at the path; NO_SPACE; INTERRUPTED; NULL_ARGUMENT; what
+ * the store says.
  *
  * Threads: any.
  *
@@ -5280,13 +5309,14 @@ KEYFOB_NOEXCEPT;
  * Restores a backup at a path, which need not hold anything. Where the present store can be read,
  * it gains what the backup knows and it does not; what it changed itself since then stays, what it
  * pruned stays away unless it is named, and what either of them revoked is revoked. Where it is
- * missing or cannot be read, the backup takes its place, and the answer names every key whose state
- * is uncertain.
+ * missing or cannot be read, the backup takes its place, and the answer names every key whose
+ * state is uncertain.
  *
- * Errors: CORRUPTED where the backup is damaged; OPTIONS_CONTRADICT where it is of another store; NOT_A_STORE where
- * the file at the path is another program's, unless it may be replaced; LOCKED where others have
- * the file open that cannot be read; KEY_IS_REVOKED where a named key was revoked before it was pruned;
- * PEPPER_REFUSED; INTERRUPTED, and nothing was changed; those of keyfob_store_open().
+ * Errors: CORRUPTED where the backup is damaged; OPTIONS_CONTRADICT where it is of another store;
+ * NOT_A_STORE where the file at the path is another program's, unless it may be replaced; LOCKED
+ * where others have the file open that cannot be read; KEY_IS_REVOKED where a named key was
+ * revoked before it was pruned; PEPPER_REFUSED; INTERRUPTED, and nothing was changed; those of
+ * keyfob_store_open().
  *
  * Threads: any.
  *
@@ -5320,7 +5350,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many keys were brought in.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5331,7 +5361,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many projects were brought in.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5342,7 +5372,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The sequence that the store goes on from.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5354,7 +5384,7 @@ KEYFOB_NOEXCEPT;
  * The last event that the backup and the present store have in common; -1 where nothing tells
  * which it is, or where there was nothing to read.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5365,7 +5395,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many keys of the backup stay away, because the present store pruned them, or may have.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5378,7 +5408,7 @@ KEYFOB_NOEXCEPT;
  * are as the present store has them, revoked if either revoked them, and else disabled. NULL only
  * of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \return a list that lives as long as what the restore answered
@@ -5391,7 +5421,7 @@ KEYFOB_NOEXCEPT;
  * The keys whose state after the backup cannot be known, because there was nothing to read: any of
  * them may have been revoked since. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \return a list that lives as long as what the restore answered
@@ -5403,7 +5433,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many projects both the backup and the present store changed after what they have in common.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \since 0.1
@@ -5415,7 +5445,7 @@ KEYFOB_NOEXCEPT;
  * The name of one of these projects: deleted if either deleted it, else disabled. NULL beyond the
  * last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \param index     which, from 0
@@ -5431,7 +5461,7 @@ KEYFOB_NOEXCEPT;
 /**
  * Where the file that could not be read was put; NULL where there was none.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param restored  what the restore answered
  * \param size      where its length without the NUL goes; may be NULL
@@ -5466,12 +5496,13 @@ const char *keyfob_import_format_name(uint32_t format) KEYFOB_NOEXCEPT;
 /**
  * Brings in keys that another system issued, a line each; their holders keep the strings that they
  * have. Each line has its own result, and one that is refused refuses only itself. Importing the
- * same lines again is safe at any time: each that is there answers DIGEST_TAKEN. The results are given
- * whatever the status is, once the arguments were looked at: the keys in them are durable.
+ * same lines again is safe at any time: each that is there answers DIGEST_TAKEN. The results are
+ * given whatever the status is, once the arguments were looked at: the keys in them are durable.
  *
- * Errors: UNKNOWN_OPTION of a format that this version does not know; INVALID_ARGUMENT and others where a
- * default is not of its form; NOT_UTF8, NULL_ARGUMENT of any line. As the reason why it stopped before the
- * last line: what the store says; NO_SUCH_PROJECT, PROJECT_IS_DISABLED for the project of the defaults; INTERRUPTED.
+ * Errors: UNKNOWN_OPTION of a format that this version does not know; INVALID_ARGUMENT and others
+ * where a default is not of its form; NOT_UTF8, NULL_ARGUMENT of any line. As the reason why it
+ * stopped before the last line: what the store says; NO_SUCH_PROJECT, PROJECT_IS_DISABLED for the
+ * project of the defaults; INTERRUPTED.
  *
  * Threads: any.
  *
@@ -5501,7 +5532,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many lines were done.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param imported  what became of the lines
  * \since 0.1
@@ -5513,7 +5544,7 @@ size_t keyfob_import_result_count(const struct keyfob_import_result *imported) K
  * SCOPE_NOT_ALLOWED; POLICY_REFUSED, TOO_MANY_KEYS; CLOCK_IS_BEHIND; INVALID_ARGUMENT and others
  * where something in it is not of its form; itself INVALID_ARGUMENT beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param imported  what became of the lines
  * \param index     which, from 0
@@ -5526,7 +5557,7 @@ KEYFOB_NOEXCEPT;
 /**
  * The id of the key that a line became; NULL where it was refused, and beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param imported  what became of the lines
  * \param index     which, from 0
@@ -5542,7 +5573,7 @@ KEYFOB_NOEXCEPT;
 /**
  * Why a line was refused. NULL where it was not, and beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param imported  what became of the lines
  * \param index     which, from 0
@@ -5566,7 +5597,7 @@ void keyfob_import_result_free(struct keyfob_import_result *imported) KEYFOB_NOE
 /**
  * The file that it stands in; NULL where bytes were scanned.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \param size     where its length without the NUL goes; may be NULL
@@ -5578,7 +5609,7 @@ const char *keyfob_finding_path(const struct keyfob_finding *finding, size_t *si
 /**
  * Where it begins, in bytes from the beginning.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \since 0.1
@@ -5588,7 +5619,7 @@ uint64_t keyfob_finding_offset(const struct keyfob_finding *finding) KEYFOB_NOEX
 /**
  * On which line, from 1.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \since 0.1
@@ -5598,7 +5629,7 @@ uint64_t keyfob_finding_line(const struct keyfob_finding *finding) KEYFOB_NOEXCE
 /**
  * What may be shown of it. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \param size     where its length without the NUL goes; may be NULL
@@ -5610,7 +5641,7 @@ const char *keyfob_finding_hint(const struct keyfob_finding *finding, size_t *si
 /**
  * The id of the key that it says it is of. NULL only of NULL.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \param size     where its length without the NUL goes; may be NULL
@@ -5625,7 +5656,7 @@ KEYFOB_NOEXCEPT;
  * That key, where the token's secret is one of its own. NULL where no key of this store has it:
  * any more, or ever.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \return a key that lives as long as the finding, or NULL
@@ -5637,7 +5668,7 @@ const struct keyfob_key *keyfob_finding_key(const struct keyfob_finding *finding
  * 1 where the token is good now, whatever environment, project, address or scope a verification
  * may ask for; else 0. One that is not may become so: of a key that is disabled, or not valid yet.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param finding  the finding
  * \since 0.1
@@ -5650,8 +5681,8 @@ int keyfob_finding_works(const struct keyfob_finding *finding) KEYFOB_NOEXCEPT;
  * strings that were imported. Symbolic links are not followed in a folder. Nothing is left out
  * because of its name.
  *
- * Errors: INVALID_ARGUMENT where neither a file nor a folder is at the path; INTERRUPTED; NULL_ARGUMENT; what the
- * store says. What was found until then has been told.
+ * Errors: INVALID_ARGUMENT where neither a file nor a folder is at the path; INTERRUPTED;
+ * NULL_ARGUMENT; what the store says. What was found until then has been told.
  *
  * Threads: any.
  *
@@ -5679,8 +5710,8 @@ keyfob_status keyfob_store_scan(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
- * Finds the tokens of this store in bytes, in the order in which they begin, as keyfob_store_scan()
- * does in a file.
+ * Finds the tokens of this store in bytes, in the order in which they begin, as
+ * keyfob_store_scan() does in a file.
  *
  * Errors: NULL_ARGUMENT; what the store says.
  *
@@ -5704,7 +5735,7 @@ KEYFOB_NOEXCEPT;
 /**
  * How many tokens were found.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list  the list
  * \since 0.1
@@ -5714,7 +5745,7 @@ size_t keyfob_finding_list_count(const struct keyfob_finding_list *list) KEYFOB_
 /**
  * One of them. NULL beyond the last.
  *
- * Threads: one at a time.
+ * Threads: any.
  *
  * \param list   the list
  * \param index  which, from 0

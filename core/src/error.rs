@@ -643,7 +643,8 @@ pub enum StoreError {
     /// keyfob found itself in a state that it believed impossible.
     #[error("internal fault: {0}; please report it")]
     Internal(String),
-    /// An earlier internal fault left this handle unusable. Reserved; no call answers it today.
+    /// An earlier internal fault left this handle unusable. What C calls answer after a panic; no call
+    /// of this library does.
     #[error("an earlier fault left this store handle unusable; open the store again")]
     Poisoned,
 }

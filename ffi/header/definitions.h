@@ -1,8 +1,12 @@
-/** The version that this header is of; keyfob_version() tells that of the library. */
+/** The major version of this header. */
 #define KEYFOB_VERSION_MAJOR @MAJOR@
+/** The minor version of this header. */
 #define KEYFOB_VERSION_MINOR @MINOR@
+/** The patch version of this header. */
 #define KEYFOB_VERSION_PATCH @PATCH@
+/** The version of this header; keyfob_version() tells that of the library. */
 #define KEYFOB_VERSION_STRING "@VERSION@"
+/** The version of this header as a number; keyfob_version_number() tells that of the library. */
 #define KEYFOB_VERSION_NUMBER \
     (KEYFOB_VERSION_MAJOR * 1000000 + KEYFOB_VERSION_MINOR * 1000 + KEYFOB_VERSION_PATCH)
 

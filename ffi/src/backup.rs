@@ -45,7 +45,8 @@ sized!(keyfob_backup_result {
 /// itself, compact and durable when this returns, with the same id and pepper. Where the callback
 /// stops it, nothing is left of the copy.
 ///
-/// Errors: STORE_EXISTS where anything is at the path; NO_SPACE; INTERRUPTED; NULL_ARGUMENT; what the store says.
+/// Errors: STORE_EXISTS where anything is at the path; NO_SPACE; INTERRUPTED; NULL_ARGUMENT; what
+/// the store says.
 ///
 /// Threads: any.
 ///
@@ -167,13 +168,14 @@ pub struct keyfob_restore_result {
 /// Restores a backup at a path, which need not hold anything. Where the present store can be read,
 /// it gains what the backup knows and it does not; what it changed itself since then stays, what it
 /// pruned stays away unless it is named, and what either of them revoked is revoked. Where it is
-/// missing or cannot be read, the backup takes its place, and the answer names every key whose state
-/// is uncertain.
+/// missing or cannot be read, the backup takes its place, and the answer names every key whose
+/// state is uncertain.
 ///
-/// Errors: CORRUPTED where the backup is damaged; OPTIONS_CONTRADICT where it is of another store; NOT_A_STORE where
-/// the file at the path is another program's, unless it may be replaced; LOCKED where others have
-/// the file open that cannot be read; KEY_IS_REVOKED where a named key was revoked before it was pruned;
-/// PEPPER_REFUSED; INTERRUPTED, and nothing was changed; those of keyfob_store_open().
+/// Errors: CORRUPTED where the backup is damaged; OPTIONS_CONTRADICT where it is of another store;
+/// NOT_A_STORE where the file at the path is another program's, unless it may be replaced; LOCKED
+/// where others have the file open that cannot be read; KEY_IS_REVOKED where a named key was
+/// revoked before it was pruned; PEPPER_REFUSED; INTERRUPTED, and nothing was changed; those of
+/// keyfob_store_open().
 ///
 /// Threads: any.
 ///
@@ -250,7 +252,7 @@ pub unsafe extern "C" fn keyfob_restore(
 
 /// How many keys were brought in.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -264,7 +266,7 @@ pub unsafe extern "C" fn keyfob_restore_result_key_count(
 
 /// How many projects were brought in.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -278,7 +280,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_count(
 
 /// The sequence that the store goes on from.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -293,7 +295,7 @@ pub unsafe extern "C" fn keyfob_restore_result_sequence(
 /// The last event that the backup and the present store have in common; -1 where nothing tells
 /// which it is, or where there was nothing to read.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -314,7 +316,7 @@ pub unsafe extern "C" fn keyfob_restore_result_common_sequence(
 
 /// How many keys of the backup stay away, because the present store pruned them, or may have.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -330,7 +332,7 @@ pub unsafe extern "C" fn keyfob_restore_result_kept_away_count(
 /// are as the present store has them, revoked if either revoked them, and else disabled. NULL only
 /// of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \return a list that lives as long as what the restore answered
@@ -350,7 +352,7 @@ pub unsafe extern "C" fn keyfob_restore_result_conflicts(
 /// The keys whose state after the backup cannot be known, because there was nothing to read: any of
 /// them may have been revoked since. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \return a list that lives as long as what the restore answered
@@ -369,7 +371,7 @@ pub unsafe extern "C" fn keyfob_restore_result_uncertain(
 
 /// How many projects both the backup and the present store changed after what they have in common.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \since 0.1
@@ -384,7 +386,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_conflict_count(
 /// The name of one of these projects: deleted if either deleted it, else disabled. NULL beyond the
 /// last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \param index     which, from 0
@@ -407,7 +409,7 @@ pub unsafe extern "C" fn keyfob_restore_result_project_conflict(
 
 /// Where the file that could not be read was put; NULL where there was none.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param restored  what the restore answered
 /// \param size      where its length without the NUL goes; may be NULL

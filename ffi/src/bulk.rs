@@ -22,7 +22,8 @@ pub struct keyfob_selection {
     pub key_ids: *const keyfob_text,
     /// How many.
     pub key_ids_count: usize,
-    /// The filter; NULL where keys are named. One of nothing but zeros means every key of the store.
+    /// The filter; NULL where keys are named. One of nothing but zeros means every key of the
+    /// store.
     pub filter: *const keyfob_filter,
 }
 
@@ -34,8 +35,8 @@ sized!(keyfob_selection {
     filter: *const keyfob_filter,
 });
 
-/// How far a bulk verb got; what is counted here is durable. It is filled in whatever the status is,
-/// once the arguments were looked at.
+/// How far a bulk verb got; what is counted here is durable. It is filled in whatever the status
+/// is, once the arguments were looked at.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct keyfob_bulk_result {
@@ -117,8 +118,8 @@ unsafe fn on_many(
 
 /// Revokes many keys, for good.
 ///
-/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
-/// not of its form; what the store says, as the reason why it stopped before the end.
+/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+/// argument is not of its form; what the store says, as the reason why it stopped before the end.
 ///
 /// Threads: any.
 ///
@@ -147,8 +148,8 @@ pub unsafe extern "C" fn keyfob_store_revoke_keys(
 
 /// Disables many keys; those that are revoked stay as they are.
 ///
-/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
-/// not of its form; what the store says, as the reason why it stopped before the end.
+/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+/// argument is not of its form; what the store says, as the reason why it stopped before the end.
 ///
 /// Threads: any.
 ///
@@ -175,8 +176,8 @@ pub unsafe extern "C" fn keyfob_store_disable_keys(
 
 /// Enables many keys again; those that are revoked stay as they are.
 ///
-/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
-/// not of its form; what the store says, as the reason why it stopped before the end.
+/// Errors: NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an
+/// argument is not of its form; what the store says, as the reason why it stopped before the end.
 ///
 /// Threads: any.
 ///
@@ -203,8 +204,9 @@ pub unsafe extern "C" fn keyfob_store_enable_keys(
 
 /// Changes what an update names of many keys; those that are revoked stay as they are.
 ///
-/// Errors: those of keyfob_store_update_key(), NO_SUCH_KEY of a key that is named; INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is
-/// not of its form; what the store says, as the reason why it stopped before the end.
+/// Errors: those of keyfob_store_update_key(), NO_SUCH_KEY of a key that is named;
+/// INVALID_ARGUMENT, NULL_ARGUMENT and others where an argument is not of its form; what the store
+/// says, as the reason why it stopped before the end.
 ///
 /// Threads: any.
 ///

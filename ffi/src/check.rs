@@ -21,8 +21,8 @@ pub struct keyfob_integrity_report {
     damage: Vec<Text>,
 }
 
-/// Checks everything there is to check. It may run beside other processes and threads; their changes
-/// wait while the engine's own pages are read. Damage is no failure of the check: look at
+/// Checks everything there is to check. It may run beside other processes and threads; their
+/// changes wait while the engine's own pages are read. Damage is no failure of the check: look at
 /// keyfob_integrity_report_damage_count().
 ///
 /// Errors: what kept the check from being made; INTERRUPTED; NULL_ARGUMENT.
@@ -61,7 +61,7 @@ pub unsafe extern "C" fn keyfob_store_check_integrity(
 
 /// How many things are wrong; 0 where the store is whole.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \since 0.1
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_damage_count(
 
 /// One of the things that are wrong, a sentence. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \param index   which, from 0
@@ -94,7 +94,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_damage(
 
 /// How many keys were read.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \since 0.1
@@ -108,7 +108,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_key_count(
 
 /// How many projects were read.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \since 0.1
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_project_count(
 
 /// How many events were read.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \since 0.1
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_event_count(
 
 /// The sequence of the last event.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report  the report
 /// \since 0.1
@@ -150,7 +150,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_sequence(
 
 /// The hash of the last event.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param report      the report
 /// \param[out] head  32 bytes of the caller's; zeros where report is NULL
@@ -182,7 +182,8 @@ pub unsafe extern "C" fn keyfob_integrity_report_free(report: *mut keyfob_integr
 /// Whether the log had a hash at a sequence: what somebody noted elsewhere, from
 /// keyfob_info_sequence() and keyfob_info_head(), still holds.
 ///
-/// Errors: GONE where the event was pruned and is not the one at the cut; NULL_ARGUMENT; what the store says.
+/// Errors: GONE where the event was pruned and is not the one at the cut; NULL_ARGUMENT; what the
+/// store says.
 ///
 /// Threads: any.
 ///
@@ -275,8 +276,8 @@ pub unsafe extern "C" fn keyfob_store_verify_log(
 /// Removes the events up to and including a sequence from the log. The hash at the cut is kept, so
 /// that the rest stays provable.
 ///
-/// Errors: INVALID_ARGUMENT where the sequence is beyond the last event; PEPPER_REFUSED while a change of
-/// peppers is under way; what the store says.
+/// Errors: INVALID_ARGUMENT where the sequence is beyond the last event; PEPPER_REFUSED while a
+/// change of peppers is under way; what the store says.
 ///
 /// Threads: any.
 ///

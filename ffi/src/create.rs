@@ -273,11 +273,11 @@ unsafe fn created(
 /// holder, and wipe the buffer with keyfob_memzero(). Where a request id made the key earlier, the
 /// token is empty and *token_size 0, and the key is the one that was made.
 ///
-/// Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; INVALID_ARGUMENT, INVALID_SCOPE,
-/// INVALID_TIME, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where a field is not of its form; NO_SUCH_PROJECT,
-/// PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not admit it; POLICY_REFUSED, TOO_MANY_KEYS where
-/// the policy does not; CLOCK_IS_BEHIND where the key would be expired from the start;
-/// REQUEST_ID_REUSED; what the store says.
+/// Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; INVALID_ARGUMENT,
+/// INVALID_SCOPE, INVALID_TIME, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where a field is not of
+/// its form; NO_SUCH_PROJECT, PROJECT_IS_DISABLED, SCOPE_NOT_ALLOWED where the project does not
+/// admit it; POLICY_REFUSED, TOO_MANY_KEYS where the policy does not; CLOCK_IS_BEHIND where the key
+/// would be expired from the start; REQUEST_ID_REUSED; what the store says.
 ///
 /// Threads: any.
 ///
@@ -408,7 +408,7 @@ pub unsafe extern "C" fn keyfob_store_create_keys(
 
 /// How many keys were created.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param created  the list
 /// \since 0.1
@@ -420,7 +420,7 @@ pub unsafe extern "C" fn keyfob_created_list_count(created: *const keyfob_create
 
 /// One of the keys, in the order of the requests. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param created  the list
 /// \param index    which, from 0
@@ -442,7 +442,7 @@ pub unsafe extern "C" fn keyfob_created_list_key(
 /// 1 where a key is the answer to a request that was made before, and so comes without its token;
 /// else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param created  the list
 /// \param index    which, from 0
@@ -465,7 +465,7 @@ pub unsafe extern "C" fn keyfob_created_list_replayed(
 ///
 /// Errors: NULL_ARGUMENT; BUFFER_TOO_SMALL; INVALID_ARGUMENT beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param created          the list
 /// \param index            which, from 0

@@ -160,7 +160,7 @@ pub(crate) unsafe fn report(
 
 /// The status that came with the error; \ref KEYFOB_OK of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param error  the error, or NULL
 /// \since 0.1
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn keyfob_error_code(error: *const keyfob_error) -> keyfob
 /// What went wrong, and what to do: a sentence in English, for a log or an operator. It never
 /// holds a token, a secret or a pepper. Never NULL; an empty text of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param error  the error, or NULL
 /// \param size   where its length without the NUL goes; may be NULL
@@ -195,7 +195,7 @@ pub unsafe extern "C" fn keyfob_error_message(
 
 /// The errno of the operating system behind \ref KEYFOB_IO; 0 where there is none.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param error  the error, or NULL
 /// \since 0.1
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn keyfob_error_os_errno(error: *const keyfob_error) -> c_
 /// imported as, of \ref KEYFOB_KEY_IS_REVOKED and \ref KEYFOB_KEY_IS_EXPIRED that one. NULL where
 /// there is none.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param error  the error, or NULL
 /// \param size   where its length without the NUL goes; may be NULL
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn keyfob_error_key_id(
 /// A place in the log: of \ref KEYFOB_GONE the first event that is still there, of
 /// \ref KEYFOB_ROLLED_BACK the last that the store has; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param error  the error, or NULL
 /// \since 0.1

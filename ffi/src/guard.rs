@@ -133,3 +133,48 @@ pub(crate) unsafe fn free<T>(object: *mut T) {
         caught(|| drop(object));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::of;
+
+    fn call(poisoned: &AtomicBool, body: impl FnOnce() -> Result<Code, Fault>) -> keyfob_status {
+        unsafe { on_handle(poisoned, std::ptr::null_mut(), body) }
+    }
+
+    #[test]
+    fn a_panic_is_a_status_and_nothing_is_done_with_the_handle_afterwards() {
+        let poisoned = AtomicBool::new(false);
+        assert_eq!(call(&poisoned, || Ok(Code::OK)), of(Code::OK));
+        assert_eq!(call(&poisoned, || panic!("planted")), of(Code::INTERNAL));
+        let mut done = false;
+        let after = call(&poisoned, || {
+            done = true;
+            Ok(Code::OK)
+        });
+        assert_eq!((after, done), (of(Code::POISONED), false));
+    }
+
+    #[test]
+    fn a_fault_that_the_store_tells_of_itself_spoils_nothing() {
+        let poisoned = AtomicBool::new(false);
+        let fault = || Err(StoreError::Internal("planted".into()).into());
+        assert_eq!(call(&poisoned, fault), of(Code::INTERNAL));
+        assert_eq!(call(&poisoned, || Ok(Code::OK)), of(Code::OK));
+    }
+
+    #[test]
+    fn an_accessor_that_panics_answers_that_there_is_nothing() {
+        let object = 1;
+        assert_eq!(
+            unsafe { access(&raw const object, 0, |_| panic!("planted")) },
+            0
+        );
+        assert_eq!(unsafe { access(&raw const object, 0, |object| *object) }, 1);
+        assert_eq!(
+            unsafe { access(std::ptr::null(), 0, |object: &i32| *object) },
+            0
+        );
+    }
+}

@@ -39,7 +39,8 @@ pub enum keyfob_import_formats {
     KEYFOB_IMPORT_UNKEY = 8,
 }
 
-/// The formats in the order of their numbers, from 1; a test holds their names against the enumerators.
+/// The formats in the order of their numbers, from 1; a test holds their names against the
+/// enumerators.
 fn format_of(number: u32) -> Result<ForeignFormat, Fault> {
     let place = usize::try_from(number)
         .ok()
@@ -137,12 +138,13 @@ pub struct keyfob_import_result(Vec<Result<Text, keyfob_error>>);
 
 /// Brings in keys that another system issued, a line each; their holders keep the strings that they
 /// have. Each line has its own result, and one that is refused refuses only itself. Importing the
-/// same lines again is safe at any time: each that is there answers DIGEST_TAKEN. The results are given
-/// whatever the status is, once the arguments were looked at: the keys in them are durable.
+/// same lines again is safe at any time: each that is there answers DIGEST_TAKEN. The results are
+/// given whatever the status is, once the arguments were looked at: the keys in them are durable.
 ///
-/// Errors: UNKNOWN_OPTION of a format that this version does not know; INVALID_ARGUMENT and others where a
-/// default is not of its form; NOT_UTF8, NULL_ARGUMENT of any line. As the reason why it stopped before the
-/// last line: what the store says; NO_SUCH_PROJECT, PROJECT_IS_DISABLED for the project of the defaults; INTERRUPTED.
+/// Errors: UNKNOWN_OPTION of a format that this version does not know; INVALID_ARGUMENT and others
+/// where a default is not of its form; NOT_UTF8, NULL_ARGUMENT of any line. As the reason why it
+/// stopped before the last line: what the store says; NO_SUCH_PROJECT, PROJECT_IS_DISABLED for the
+/// project of the defaults; INTERRUPTED.
 ///
 /// Threads: any.
 ///
@@ -233,7 +235,7 @@ fn in_batches(
 
 /// How many lines were done.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param imported  what became of the lines
 /// \since 0.1
@@ -249,7 +251,7 @@ pub unsafe extern "C" fn keyfob_import_result_count(
 /// SCOPE_NOT_ALLOWED; POLICY_REFUSED, TOO_MANY_KEYS; CLOCK_IS_BEHIND; INVALID_ARGUMENT and others
 /// where something in it is not of its form; itself INVALID_ARGUMENT beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param imported  what became of the lines
 /// \param index     which, from 0
@@ -274,7 +276,7 @@ pub unsafe extern "C" fn keyfob_import_result_status(
 
 /// The id of the key that a line became; NULL where it was refused, and beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param imported  what became of the lines
 /// \param index     which, from 0
@@ -297,7 +299,7 @@ pub unsafe extern "C" fn keyfob_import_result_key_id(
 
 /// Why a line was refused. NULL where it was not, and beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param imported  what became of the lines
 /// \param index     which, from 0

@@ -67,7 +67,7 @@ pub unsafe extern "C" fn keyfob_store_info(
 
 /// The format of its file.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -79,7 +79,7 @@ pub unsafe extern "C" fn keyfob_info_format(info: *const keyfob_info) -> u32 {
 
 /// Its own id, drawn when it was created; a backup has the same.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info      what was told
 /// \param[out] id  16 bytes of the caller's; zeros where info is NULL
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn keyfob_info_store_id(info: *const keyfob_info, id: *mut
 
 /// When it was created, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -107,7 +107,7 @@ pub unsafe extern "C" fn keyfob_info_created_at(info: *const keyfob_info) -> i64
 
 /// The sequence of its last event.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -120,7 +120,7 @@ pub unsafe extern "C" fn keyfob_info_sequence(info: *const keyfob_info) -> u64 {
 /// The hash of its last event. Noted elsewhere with the sequence, it proves the log:
 /// keyfob_store_check_expected().
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info        what was told
 /// \param[out] head  32 bytes of the caller's; zeros where info is NULL
@@ -136,7 +136,7 @@ pub unsafe extern "C" fn keyfob_info_head(info: *const keyfob_info, head: *mut u
 
 /// The last event that was pruned from the log; 0 where none was.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -148,7 +148,7 @@ pub unsafe extern "C" fn keyfob_info_log_begins_after(info: *const keyfob_info) 
 
 /// How many keys it has, of every state.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -160,7 +160,7 @@ pub unsafe extern "C" fn keyfob_info_key_count(info: *const keyfob_info) -> u64 
 
 /// How many projects it has, those deleted that still have keys included.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn keyfob_info_project_count(info: *const keyfob_info) -> 
 
 /// How many digests of imported secrets it has, those of pruned keys included.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -184,7 +184,7 @@ pub unsafe extern "C" fn keyfob_info_digest_count(info: *const keyfob_info) -> u
 
 /// How many revoked keys were pruned that it remembers.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -196,7 +196,7 @@ pub unsafe extern "C" fn keyfob_info_tombstone_count(info: *const keyfob_info) -
 
 /// Whether it has a pepper: one of \ref keyfob_pepper_states.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -209,7 +209,7 @@ pub unsafe extern "C" fn keyfob_info_pepper(info: *const keyfob_info) -> u32 {
 /// The latest time that its own clock showed, in seconds since 1970. Expiry and the end of a grace
 /// go by this mark while the clock is behind it; keyfob_store_reset_clock() sets it to the clock.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn keyfob_info_mark(info: *const keyfob_info) -> i64 {
 
 /// What its clock showed, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn keyfob_info_clock(info: *const keyfob_info) -> i64 {
 
 /// 1 where the clock runs so far ahead that the mark does not follow it; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -245,7 +245,7 @@ pub unsafe extern "C" fn keyfob_info_clock_ahead(info: *const keyfob_info) -> c_
 
 /// The length of its file.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn keyfob_info_file_bytes(info: *const keyfob_info) -> u64
 
 /// 1 where the handle is for reading only; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param info  what was told
 /// \since 0.1
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn keyfob_store_table_sizes(
 
 /// How many tables there are.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param tables  the tables
 /// \since 0.1
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn keyfob_table_list_count(tables: *const keyfob_table_lis
 
 /// The name of a table. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param tables  the tables
 /// \param index   which, from 0
@@ -349,7 +349,7 @@ pub unsafe extern "C" fn keyfob_table_list_name(
 
 /// How many rows a table has.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param tables  the tables
 /// \param index   which, from 0
@@ -369,7 +369,7 @@ pub unsafe extern "C" fn keyfob_table_list_rows(
 
 /// How many bytes a table takes, with everything that the engine adds.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param tables  the tables
 /// \param index   which, from 0

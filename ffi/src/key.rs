@@ -96,7 +96,7 @@ impl keyfob_key {
 /// Its id, 22 letters and digits; in its tokens too, and public. NULL only of NULL, as of all texts
 /// that a key cannot be without.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn keyfob_key_id(key: *const keyfob_key, size: *mut usize)
 
 /// Its id as bytes, which sort as the text does.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key      the key
 /// \param[out] id  16 bytes of the caller's; zeros where key is NULL
@@ -136,7 +136,7 @@ pub(crate) unsafe fn put_bytes<const N: usize>(to: *mut u8, bytes: &[u8; N]) {
 
 /// What may be shown of its token: prefix, environment and the last six characters of the id.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -153,7 +153,7 @@ pub unsafe extern "C" fn keyfob_key_hint(
 
 /// What people call it.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn keyfob_key_name(
 
 /// How many scopes it has.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -182,7 +182,7 @@ pub unsafe extern "C" fn keyfob_key_scope_count(key: *const keyfob_key) -> usize
 
 /// One of its scopes, in the order of their bytes. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key    the key
 /// \param index  which, from 0
@@ -201,7 +201,7 @@ pub unsafe extern "C" fn keyfob_key_scope(
 
 /// The name of the project that it is bound to; NULL without one.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn keyfob_key_project(
 
 /// Its environment.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn keyfob_key_environment(
 
 /// Whom it belongs to; NULL where that was not said.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -252,7 +252,7 @@ pub unsafe extern "C" fn keyfob_key_owner(
 
 /// What it was when the store told of it, its project included: one of \ref keyfob_key_states.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -264,7 +264,7 @@ pub unsafe extern "C" fn keyfob_key_state(key: *const keyfob_key) -> u32 {
 
 /// 1 where its state is so because of its project, which is disabled or was deleted; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -277,7 +277,7 @@ pub unsafe extern "C" fn keyfob_key_state_by_project(key: *const keyfob_key) -> 
 /// When it was created, in seconds since 1970; of an imported key, when it was issued, where its
 /// line said so.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -289,7 +289,7 @@ pub unsafe extern "C" fn keyfob_key_created_at(key: *const keyfob_key) -> i64 {
 
 /// When it was last changed, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -302,7 +302,7 @@ pub unsafe extern "C" fn keyfob_key_updated_at(key: *const keyfob_key) -> i64 {
 /// When it expires, in seconds since 1970: it is good until the second before. KEYFOB_NO_TIME for
 /// never.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -314,7 +314,7 @@ pub unsafe extern "C" fn keyfob_key_expires_at(key: *const keyfob_key) -> i64 {
 
 /// From when on it is good, in seconds since 1970; KEYFOB_NO_TIME where that is not stated.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -326,7 +326,7 @@ pub unsafe extern "C" fn keyfob_key_not_before(key: *const keyfob_key) -> i64 {
 
 /// How many pairs of metadata it has.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -338,7 +338,7 @@ pub unsafe extern "C" fn keyfob_key_metadata_count(key: *const keyfob_key) -> us
 
 /// The key of one of its pairs, in the order of their bytes. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key    the key
 /// \param index  which, from 0
@@ -357,7 +357,7 @@ pub unsafe extern "C" fn keyfob_key_metadata_key(
 
 /// The value of one of its pairs. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key    the key
 /// \param index  which, from 0
@@ -376,7 +376,7 @@ pub unsafe extern "C" fn keyfob_key_metadata_value(
 
 /// The value of the pair with a key. NULL where there is none.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key        the key
 /// \param name       the key of the pair
@@ -408,7 +408,7 @@ pub unsafe extern "C" fn keyfob_key_metadata(
 
 /// How many tags it has.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -420,7 +420,7 @@ pub unsafe extern "C" fn keyfob_key_tag_count(key: *const keyfob_key) -> usize {
 
 /// One of its tags, in the order of their bytes. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key    the key
 /// \param index  which, from 0
@@ -439,7 +439,7 @@ pub unsafe extern "C" fn keyfob_key_tag(
 
 /// How many ranges its IP list has; 0 where it is good from any address.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -451,7 +451,7 @@ pub unsafe extern "C" fn keyfob_key_ip_range_count(key: *const keyfob_key) -> us
 
 /// One of the ranges of its IP list, "192.0.2.0/24". NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key    the key
 /// \param index  which, from 0
@@ -470,7 +470,7 @@ pub unsafe extern "C" fn keyfob_key_ip_range(
 
 /// When it was revoked, in seconds since 1970; KEYFOB_NO_TIME where it was not.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -486,7 +486,7 @@ pub unsafe extern "C" fn keyfob_key_revoked_at(key: *const keyfob_key) -> i64 {
 
 /// Why it was revoked: one of \ref keyfob_reasons.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -505,7 +505,7 @@ pub unsafe extern "C" fn keyfob_key_revocation_reason(key: *const keyfob_key) ->
 
 /// Free text of who revoked it; NULL without one.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key   the key
 /// \param size  where its length without the NUL goes; may be NULL
@@ -522,7 +522,7 @@ pub unsafe extern "C" fn keyfob_key_revocation_note(
 
 /// When its current secret was made, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -534,7 +534,7 @@ pub unsafe extern "C" fn keyfob_key_rotated_at(key: *const keyfob_key) -> i64 {
 
 /// After how many seconds since then it should be rotated; 0 where that is not stated.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -547,7 +547,7 @@ pub unsafe extern "C" fn keyfob_key_rotation_due_after(key: *const keyfob_key) -
 /// When that is, in seconds since 1970; KEYFOB_NO_TIME where it is not stated, and of a revoked
 /// key.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -559,7 +559,7 @@ pub unsafe extern "C" fn keyfob_key_rotation_due_at(key: *const keyfob_key) -> i
 
 /// Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -576,7 +576,7 @@ pub unsafe extern "C" fn keyfob_key_grace_expires_at(key: *const keyfob_key) -> 
 /// When some of its secrets were last used, in seconds since 1970; KEYFOB_NO_TIME where they never
 /// were. What a process has not written yet is in its own answers, and not in those of others.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key      the key
 /// \param secrets  which: one of \ref keyfob_secrets
@@ -594,7 +594,7 @@ pub unsafe extern "C" fn keyfob_key_last_used_at(key: *const keyfob_key, secrets
 /// How many verifications some of its secrets passed, those of one second counted as one while the
 /// key is in a process's memory.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key      the key
 /// \param secrets  which: one of \ref keyfob_secrets
@@ -607,7 +607,7 @@ pub unsafe extern "C" fn keyfob_key_use_count(key: *const keyfob_key, secrets: u
 
 /// 1 where its current secret was issued elsewhere and imported; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -619,7 +619,7 @@ pub unsafe extern "C" fn keyfob_key_imported(key: *const keyfob_key) -> c_int {
 
 /// The sequence of the last event on it.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key  the key
 /// \since 0.1
@@ -633,7 +633,7 @@ pub unsafe extern "C" fn keyfob_key_sequence(key: *const keyfob_key) -> u64 {
 ///
 /// Errors: NULL_ARGUMENT.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param key        the key
 /// \param[out] copy  the copy; free it with keyfob_key_free()

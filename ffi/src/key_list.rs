@@ -16,7 +16,7 @@ impl keyfob_key_list {
 
 /// How many keys there are.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list  the list
 /// \since 0.1
@@ -28,7 +28,7 @@ pub unsafe extern "C" fn keyfob_key_list_count(list: *const keyfob_key_list) -> 
 
 /// One of them. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list   the list
 /// \param index  which, from 0

@@ -67,9 +67,9 @@ pub enum keyfob_key_fields {
 pub struct keyfob_key_update {
     /// sizeof(keyfob_key_update).
     pub size: u32,
-    /// Bits of \ref keyfob_key_fields: these become what is given.
+    /// These become what is given: bits of \ref keyfob_key_fields.
     pub set: u32,
-    /// Bits of \ref keyfob_key_fields: these become empty.
+    /// These become empty: bits of \ref keyfob_key_fields.
     pub clear: u32,
     /// When it expires: one of \ref keyfob_expiry_kinds.
     pub expiry_kind: u32,
@@ -254,9 +254,9 @@ pub unsafe extern "C" fn keyfob_store_get_key(
 
 /// Changes what an update names of a key.
 ///
-/// Errors: NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the scopes;
-/// POLICY_REFUSED; TOO_MANY_KEYS; CLOCK_IS_BEHIND where the new expiry has passed by the store's mark; INVALID_ARGUMENT and
-/// others where a field is not of its form; what the store says.
+/// Errors: NO_SUCH_KEY, KEY_IS_REVOKED; SCOPE_NOT_ALLOWED where the project does not admit the
+/// scopes; POLICY_REFUSED; TOO_MANY_KEYS; CLOCK_IS_BEHIND where the new expiry has passed by the
+/// store's mark; INVALID_ARGUMENT and others where a field is not of its form; what the store says.
 ///
 /// Threads: any.
 ///
@@ -399,8 +399,8 @@ pub(crate) unsafe fn revocation(
 /// Revokes a key, for good. Every verification that starts after this returned refuses it, in every
 /// thread and every process. Revoking twice is no error, and changes nothing.
 ///
-/// Errors: NO_SUCH_KEY; INVALID_ARGUMENT, LIMIT_EXCEEDED where the note is not of its form; UNKNOWN_OPTION; what the
-/// store says.
+/// Errors: NO_SUCH_KEY; INVALID_ARGUMENT, LIMIT_EXCEEDED where the note is not of its form;
+/// UNKNOWN_OPTION; what the store says.
 ///
 /// Threads: any.
 ///
@@ -524,8 +524,9 @@ sized!(keyfob_rotate_result {
 /// cannot be had again. Where a request id made the rotation earlier, the token is empty and
 /// *token_size 0.
 ///
-/// Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; NO_SUCH_KEY, KEY_IS_REVOKED, KEY_IS_EXPIRED;
-/// INVALID_TIME where the grace is negative; REQUEST_ID_REUSED; what the store says.
+/// Errors: NULL_ARGUMENT, BUFFER_TOO_SMALL before anything is stored; NO_SUCH_KEY, KEY_IS_REVOKED,
+/// KEY_IS_EXPIRED; INVALID_TIME where the grace is negative; REQUEST_ID_REUSED; what the store
+/// says.
 ///
 /// Threads: any.
 ///

@@ -254,8 +254,8 @@ impl keyfob_key_iter {
 /// Lists the keys that a filter means.
 ///
 /// Errors: NO_SUCH_PROJECT; INVALID_CURSOR where the cursor is of another store or another listing;
-/// INVALID_SCOPE, INVALID_ARGUMENT, INVALID_TIME, LIMIT_EXCEEDED, UNKNOWN_OPTION, NOT_UTF8 where something is not of its form;
-/// NULL_ARGUMENT; what the store says.
+/// INVALID_SCOPE, INVALID_ARGUMENT, INVALID_TIME, LIMIT_EXCEEDED, UNKNOWN_OPTION, NOT_UTF8 where
+/// something is not of its form; NULL_ARGUMENT; what the store says.
 ///
 /// Threads: any.
 ///
@@ -308,7 +308,8 @@ pub unsafe extern "C" fn keyfob_store_list_keys(
 /// keyfob_key_clone() keeps it.
 ///
 /// Errors: DONE (1) at the end, which is no error and makes no error object; what the store says;
-/// CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for again.
+/// CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for
+/// again.
 ///
 /// Threads: one at a time.
 ///
@@ -343,8 +344,8 @@ pub unsafe extern "C" fn keyfob_key_iter_next(
 }
 
 /// Where a listing of the same filter and order goes on behind the key that was given last: text
-/// for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at all.
-/// Empty where no key was given yet and the listing began at the beginning.
+/// for keyfob_list_options.after, which may be shown to a client and comes back unchanged or not at
+/// all. Empty where no key was given yet and the listing began at the beginning.
 ///
 /// Errors: CLOSED and others that the store says; NULL_ARGUMENT.
 ///
@@ -463,8 +464,8 @@ pub unsafe extern "C" fn keyfob_store_least_recently_used(
 /// The id of the key that a text means: an id, or its last six or more characters where only one
 /// key ends in them. Scans every id where it is not whole.
 ///
-/// Errors: NO_SUCH_KEY; AMBIGUOUS_KEY; INVALID_ARGUMENT where there are fewer than six characters; BUFFER_TOO_SMALL,
-/// NULL_ARGUMENT, NOT_UTF8; what the store says.
+/// Errors: NO_SUCH_KEY; AMBIGUOUS_KEY; INVALID_ARGUMENT where there are fewer than six characters;
+/// BUFFER_TOO_SMALL, NULL_ARGUMENT, NOT_UTF8; what the store says.
 ///
 /// Threads: any.
 ///

@@ -317,8 +317,9 @@ impl keyfob_event_iter {
 /// that of the event before it, and no event may be missing.
 ///
 /// Errors: GONE where the log was pruned beyond the sequence asked for, never a shortened list
-/// (keyfob_error_sequence() tells where it begins); CORRUPTED; NO_SUCH_PROJECT; NO_SUCH_KEY of a text that is no id; NOT_UTF8,
-/// UNKNOWN_OPTION, INVALID_ARGUMENT, NULL_ARGUMENT; what the store says.
+/// (keyfob_error_sequence() tells where it begins); CORRUPTED; NO_SUCH_PROJECT; NO_SUCH_KEY of a
+/// text that is no id; NOT_UTF8, UNKNOWN_OPTION, INVALID_ARGUMENT, NULL_ARGUMENT; what the store
+/// says.
 ///
 /// Threads: any.
 ///
@@ -360,8 +361,9 @@ pub unsafe extern "C" fn keyfob_store_read_log(
 /// After the end a later call looks again, and goes on with what was added since: so the log is
 /// followed.
 ///
-/// Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that were
-/// not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what the store says.
+/// Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that
+/// were not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what
+/// the store says.
 ///
 /// Threads: one at a time.
 ///
@@ -407,7 +409,7 @@ pub unsafe extern "C" fn keyfob_event_iter_free(iter: *mut keyfob_event_iter) {
 
 /// Its place in the log: 1 for the first, without gaps but for a restore.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \since 0.1
@@ -419,7 +421,7 @@ pub unsafe extern "C" fn keyfob_event_sequence(event: *const keyfob_event) -> u6
 
 /// When, in milliseconds since 1970, by the clock of the process that wrote it.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \since 0.1
@@ -431,7 +433,7 @@ pub unsafe extern "C" fn keyfob_event_at_ms(event: *const keyfob_event) -> i64 {
 
 /// Who, as the caller said. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \param size   where its length without the NUL goes; may be NULL
@@ -449,7 +451,7 @@ pub unsafe extern "C" fn keyfob_event_actor(
 /// What happened, "key_revoked"; the names are those of the command's documents. New ones may come.
 /// NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \param size   where its length without the NUL goes; may be NULL
@@ -466,7 +468,7 @@ pub unsafe extern "C" fn keyfob_event_kind(
 
 /// What it is about: one of \ref keyfob_subjects.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \since 0.1
@@ -478,7 +480,7 @@ pub unsafe extern "C" fn keyfob_event_subject(event: *const keyfob_event) -> u32
 
 /// The id of the key or the project that it is about; NULL where it is about the store.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \param size   where its length without the NUL goes; may be NULL
@@ -495,7 +497,7 @@ pub unsafe extern "C" fn keyfob_event_subject_id(
 
 /// The sequence of the event before on the same subject; 0 where there is none.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \since 0.1
@@ -507,7 +509,7 @@ pub unsafe extern "C" fn keyfob_event_previous(event: *const keyfob_event) -> u6
 
 /// The hash that chains it to the event before.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event      the event
 /// \param[out] hash  32 bytes of the caller's; zeros where event is NULL
@@ -525,7 +527,7 @@ pub unsafe extern "C" fn keyfob_event_hash(event: *const keyfob_event, hash: *mu
 /// no are 1 and 0; what is a list stands there once for each of its parts, and what is absent does
 /// not stand there. What an update changed is named by "changed".
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \since 0.1
@@ -537,7 +539,7 @@ pub unsafe extern "C" fn keyfob_event_field_count(event: *const keyfob_event) ->
 
 /// The name of a detail. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \param index  which, from 0
@@ -560,7 +562,7 @@ pub unsafe extern "C" fn keyfob_event_field_name(
 
 /// The text of a detail. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param event  the event
 /// \param index  which, from 0

@@ -137,11 +137,12 @@ pub unsafe extern "C" fn keyfob_pepper_free(pepper: *mut keyfob_pepper) {
 }
 
 /// Introduces a pepper, or changes to another one. Called again with the same peppers after it was
-/// interrupted, it goes on where it stopped. Every other process has to open the store anew with the
-/// new pepper; until it does, it answers PEPPER_REQUIRED.
+/// interrupted, it goes on where it stopped. Every other process has to open the store anew with
+/// the new pepper; until it does, it answers PEPPER_REQUIRED.
 ///
-/// Errors: PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not right; PEPPER_REFUSED where it is
-/// the same already; INTERRUPTED; NULL_ARGUMENT; those of keyfob_store_open().
+/// Errors: PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED where the present pepper is not
+/// right; PEPPER_REFUSED where it is the same already; INTERRUPTED; NULL_ARGUMENT; those of
+/// keyfob_store_open().
 ///
 /// Threads: any.
 ///

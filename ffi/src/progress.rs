@@ -3,9 +3,9 @@
 use std::ffi::{c_int, c_void};
 use std::ops::ControlFlow;
 
-/// Is told how far a piece of work is, in the thread that asked for it and with no lock held, so that
-/// it may use the store. `total` is 0 where nobody knows. Any answer but 0 stops the work, which then
-/// fails with INTERRUPTED. It must return: neither throw nor longjmp().
+/// Is told how far a piece of work is, in the thread that asked for it and with no lock held, so
+/// that it may use the store. `total` is 0 where nobody knows. Any answer but 0 stops the work,
+/// which then fails with INTERRUPTED. It must return: neither throw nor longjmp().
 ///
 /// \param done   how much is done
 /// \param total  of how much

@@ -35,7 +35,7 @@ impl keyfob_project {
 
 /// How many projects there are.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list  the list
 /// \since 0.1
@@ -47,7 +47,7 @@ pub unsafe extern "C" fn keyfob_project_list_count(list: *const keyfob_project_l
 
 /// One of them. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list   the list
 /// \param index  which, from 0
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn keyfob_project_list_free(list: *mut keyfob_project_list
 
 /// Its internal id, never used again. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \param size     where its length without the NUL goes; may be NULL
@@ -99,7 +99,7 @@ pub unsafe extern "C" fn keyfob_project_id(
 
 /// Its name; of a deleted project, the one that it had. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \param size     where its length without the NUL goes; may be NULL
@@ -116,7 +116,7 @@ pub unsafe extern "C" fn keyfob_project_name(
 
 /// Whom it belongs to; NULL where that was not said.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \param size     where its length without the NUL goes; may be NULL
@@ -133,7 +133,7 @@ pub unsafe extern "C" fn keyfob_project_owner(
 
 /// How many scopes its tokens may hold.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \since 0.1
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn keyfob_project_scope_count(project: *const keyfob_proje
 
 /// One of the scopes that its tokens may hold at most. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \param index    which, from 0
@@ -164,7 +164,7 @@ pub unsafe extern "C" fn keyfob_project_scope(
 
 /// 1 where it is enabled; else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \since 0.1
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn keyfob_project_enabled(project: *const keyfob_project) 
 
 /// When it was created, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \since 0.1
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn keyfob_project_created_at(project: *const keyfob_projec
 
 /// When it was last changed, in seconds since 1970.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \since 0.1
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn keyfob_project_updated_at(project: *const keyfob_projec
 
 /// When it was deleted, in seconds since 1970; KEYFOB_NO_TIME while it exists.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param project  the project
 /// \since 0.1

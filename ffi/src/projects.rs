@@ -56,9 +56,9 @@ pub enum keyfob_project_fields {
 pub struct keyfob_project_update {
     /// sizeof(keyfob_project_update).
     pub size: u32,
-    /// Bits of \ref keyfob_project_fields: these become what is given.
+    /// These become what is given: bits of \ref keyfob_project_fields.
     pub set: u32,
-    /// Bits of \ref keyfob_project_fields: these become empty.
+    /// These become empty: bits of \ref keyfob_project_fields.
     pub clear: u32,
     /// 0.
     pub reserved: u32,
@@ -107,8 +107,8 @@ unsafe fn on_project(
 /// Creates a project. A project of the same name that was deleted is another one: this one has none
 /// of its tokens.
 ///
-/// Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
-/// form; NULL_ARGUMENT; what the store says.
+/// Errors: NAME_TAKEN; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION
+/// where something is not of its form; NULL_ARGUMENT; what the store says.
 ///
 /// Threads: any.
 ///
@@ -150,7 +150,8 @@ pub unsafe extern "C" fn keyfob_store_create_project(
 
 /// One project that exists, by name.
 ///
-/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+/// says.
 ///
 /// Threads: any.
 ///
@@ -211,8 +212,8 @@ pub unsafe extern "C" fn keyfob_store_get_project_by_id(
 /// Changes what an update names of a project. Narrower scopes bind every token of the project from
 /// its next verification on.
 ///
-/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8, UNKNOWN_OPTION where something is not of its
-/// form; what the store says.
+/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT, INVALID_SCOPE, LIMIT_EXCEEDED, NOT_UTF8,
+/// UNKNOWN_OPTION where something is not of its form; what the store says.
 ///
 /// Threads: any.
 ///
@@ -243,7 +244,8 @@ pub unsafe extern "C" fn keyfob_store_update_project(
 
 /// Disables a project: its tokens answer DISABLED until it is enabled again.
 ///
-/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+/// says.
 ///
 /// Threads: any.
 ///
@@ -272,7 +274,8 @@ pub unsafe extern "C" fn keyfob_store_disable_project(
 
 /// Enables a project again.
 ///
-/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+/// says.
 ///
 /// Threads: any.
 ///
@@ -301,7 +304,8 @@ pub unsafe extern "C" fn keyfob_store_enable_project(
 
 /// Deletes a project, for good: its tokens answer REVOKED, and its name is free.
 ///
-/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store says.
+/// Errors: NO_SUCH_PROJECT; INVALID_ARGUMENT of a name that no project can have; what the store
+/// says.
 ///
 /// Threads: any.
 ///

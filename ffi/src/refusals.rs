@@ -25,8 +25,8 @@ pub struct keyfob_explanation {
 /// nothing: no use is noted and no refusal counted. For the operator: its holder is told no more
 /// than keyfob_status_http_status() says.
 ///
-/// Errors: INVALID_ARGUMENT, NOT_UTF8 of the request; NULL_ARGUMENT; what the store says. That the token is not
-/// good is no failure.
+/// Errors: INVALID_ARGUMENT, NOT_UTF8 of the request; NULL_ARGUMENT; what the store says. That the
+/// token is not good is no failure.
 ///
 /// Threads: any.
 ///
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn keyfob_store_explain(
 
 /// What a verification answers.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param explanation  the explanation
 /// \since 0.1
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn keyfob_explanation_outcome(
 
 /// The id of the key, where the secret is one of its own; else NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param explanation  the explanation
 /// \param size         where its length without the NUL goes; may be NULL
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn keyfob_explanation_key_id(
 
 /// How many checks there are.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param explanation  the explanation
 /// \since 0.1
@@ -128,10 +128,10 @@ pub unsafe extern "C" fn keyfob_explanation_check_count(
     }
 }
 
-/// The name of a check, "not_before"; "unknown" beyond the last. Never NULL; it lives as long as the
-/// library.
+/// The name of a check, "not_before"; "unknown" beyond the last. Never NULL; it lives as long as
+/// the library.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param explanation  the explanation
 /// \param index        which, from 0
@@ -174,7 +174,7 @@ fn check_name(check: Check) -> &'static std::ffi::CStr {
 /// How a check came out: KEYFOB_OK; what a verification answers where it is the first that fails;
 /// or KEYFOB_NOT_REACHED, which it is beyond the last as well.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param explanation  the explanation
 /// \param index        which, from 0

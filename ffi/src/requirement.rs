@@ -115,8 +115,8 @@ unsafe fn requirement(from: *const keyfob_requirement_spec) -> Result<Requiremen
 
 /// Compiles a requirement. Make it once and use it for every request.
 ///
-/// Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT, LIMIT_EXCEEDED
-/// where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
+/// Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT,
+/// LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
 ///
 /// Threads: any.
 ///
@@ -185,8 +185,8 @@ sized!(keyfob_request {
 /// What is required of a token in a request.
 ///
 /// # Safety
-/// `required` is NULL, or a requirement that lives as long as the handle is lent; `known` is NULL, or a struct whose
-/// pointers are as its fields say, and live as long.
+/// `required` is NULL, or a requirement that lives as long as the handle is lent; `known` is NULL,
+/// or a struct whose pointers are as its fields say, and live as long.
 pub(crate) unsafe fn request(
     handle: &keyfob_store,
     required: *const keyfob_requirement,

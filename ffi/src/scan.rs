@@ -55,7 +55,7 @@ impl keyfob_finding {
 
 /// The file that it stands in; NULL where bytes were scanned.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \param size     where its length without the NUL goes; may be NULL
@@ -72,7 +72,7 @@ pub unsafe extern "C" fn keyfob_finding_path(
 
 /// Where it begins, in bytes from the beginning.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \since 0.1
@@ -84,7 +84,7 @@ pub unsafe extern "C" fn keyfob_finding_offset(finding: *const keyfob_finding) -
 
 /// On which line, from 1.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \since 0.1
@@ -96,7 +96,7 @@ pub unsafe extern "C" fn keyfob_finding_line(finding: *const keyfob_finding) -> 
 
 /// What may be shown of it. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \param size     where its length without the NUL goes; may be NULL
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn keyfob_finding_hint(
 
 /// The id of the key that it says it is of. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \param size     where its length without the NUL goes; may be NULL
@@ -131,7 +131,7 @@ pub unsafe extern "C" fn keyfob_finding_key_id(
 /// That key, where the token's secret is one of its own. NULL where no key of this store has it:
 /// any more, or ever.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \return a key that lives as long as the finding, or NULL
@@ -152,7 +152,7 @@ pub unsafe extern "C" fn keyfob_finding_key(finding: *const keyfob_finding) -> *
 /// 1 where the token is good now, whatever environment, project, address or scope a verification
 /// may ask for; else 0. One that is not may become so: of a key that is disabled, or not valid yet.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param finding  the finding
 /// \since 0.1
@@ -162,8 +162,9 @@ pub unsafe extern "C" fn keyfob_finding_works(finding: *const keyfob_finding) ->
     unsafe { access(finding, 0, |finding| finding.works.into()) }
 }
 
-/// Is told of a token that was found, in the thread that scans and with no lock held, so that it may
-/// revoke it. The finding is lent until it returns. It must return: neither throw nor longjmp().
+/// Is told of a token that was found, in the thread that scans and with no lock held, so that it
+/// may revoke it. The finding is lent until it returns. It must return: neither throw nor
+/// longjmp().
 ///
 /// \param finding  what was found
 /// \param user     what was passed beside it
@@ -214,8 +215,8 @@ sized!(keyfob_scan_result {
 /// strings that were imported. Symbolic links are not followed in a folder. Nothing is left out
 /// because of its name.
 ///
-/// Errors: INVALID_ARGUMENT where neither a file nor a folder is at the path; INTERRUPTED; NULL_ARGUMENT; what the
-/// store says. What was found until then has been told.
+/// Errors: INVALID_ARGUMENT where neither a file nor a folder is at the path; INTERRUPTED;
+/// NULL_ARGUMENT; what the store says. What was found until then has been told.
 ///
 /// Threads: any.
 ///
@@ -283,8 +284,8 @@ pub unsafe extern "C" fn keyfob_store_scan(
 /// The tokens that were found in bytes.
 pub struct keyfob_finding_list(Vec<keyfob_finding>);
 
-/// Finds the tokens of this store in bytes, in the order in which they begin, as keyfob_store_scan()
-/// does in a file.
+/// Finds the tokens of this store in bytes, in the order in which they begin, as
+/// keyfob_store_scan() does in a file.
 ///
 /// Errors: NULL_ARGUMENT; what the store says.
 ///
@@ -321,7 +322,7 @@ pub unsafe extern "C" fn keyfob_store_scan_bytes(
 
 /// How many tokens were found.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list  the list
 /// \since 0.1
@@ -333,7 +334,7 @@ pub unsafe extern "C" fn keyfob_finding_list_count(list: *const keyfob_finding_l
 
 /// One of them. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param list   the list
 /// \param index  which, from 0

@@ -36,8 +36,8 @@ pub unsafe extern "C" fn keyfob_store_get_policy(
 
 /// Changes the policy of the store, for keys that are created or changed from now on.
 ///
-/// Errors: INVALID_TIME where a lifetime is not positive, or the default is beyond the longest; UNKNOWN_OPTION;
-/// NULL_ARGUMENT; what the store says.
+/// Errors: INVALID_TIME where a lifetime is not positive, or the default is beyond the longest;
+/// UNKNOWN_OPTION; NULL_ARGUMENT; what the store says.
 ///
 /// Threads: any.
 ///
@@ -64,8 +64,8 @@ pub unsafe extern "C" fn keyfob_store_set_policy(
     unsafe { on_store(store, err, body) }
 }
 
-/// Sets the mark of the latest time, by which expiry is judged while the clock is behind it, to what
-/// the clock shows: after a clock that was wrong moved it ahead.
+/// Sets the mark of the latest time, by which expiry is judged while the clock is behind it, to
+/// what the clock shows: after a clock that was wrong moved it ahead.
 ///
 /// Errors: what the store says.
 ///

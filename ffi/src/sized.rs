@@ -11,14 +11,14 @@ const LONGEST: usize = 4_096;
 /// A struct that begins with `size: u32` and has no padding.
 ///
 /// # Safety
-/// `#[repr(C)]`; its first field is `size: u32`; all of its fields are integers, arrays of them, and
-/// pointers, so that any bytes are good, zeros among them; no byte is padding.
+/// `#[repr(C)]`; its first field is `size: u32`; all of its fields are integers, arrays of them,
+/// and pointers, so that any bytes are good, zeros among them; no byte is padding.
 pub(crate) unsafe trait SizedStruct: Copy {
     const WHAT: &'static str;
 }
 
-/// Implements [`SizedStruct`] and holds what it promises: every field is named here, in order, with its
-/// offset and the size of the whole following from them. A field goes to the end, or the ABI
+/// Implements [`SizedStruct`] and holds what it promises: every field is named here, in order, with
+/// its offset and the size of the whole following from them. A field goes to the end, or the ABI
 /// changes.
 macro_rules! sized {
     ($name:ident { $($field:ident: $type:ty,)* }) => {
@@ -158,4 +158,98 @@ pub(crate) fn unknown(what: &str) -> Fault {
         "{what} mean nothing to this version of keyfob; use a newer one, or leave them out"
     );
     Fault::misuse(Code::UNKNOWN_OPTION, why)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Older {
+        size: u32,
+        flags: u32,
+    }
+
+    sized!(Older {
+        size: u32,
+        flags: u32,
+    });
+
+    #[repr(C)]
+    #[derive(Clone, Copy)]
+    struct Newer {
+        size: u32,
+        flags: u32,
+        more: u64,
+    }
+
+    sized!(Newer {
+        size: u32,
+        flags: u32,
+        more: u64,
+    });
+
+    fn size<T>() -> u32 {
+        u32::try_from(size_of::<T>()).unwrap()
+    }
+
+    fn newer(more: u64) -> Newer {
+        Newer {
+            size: size::<Newer>(),
+            flags: 7,
+            more,
+        }
+    }
+
+    #[test]
+    fn what_an_older_program_does_not_know_is_zero() {
+        let theirs = Older {
+            size: size::<Older>(),
+            flags: 7,
+        };
+        let ours = unsafe { read((&raw const theirs).cast::<Newer>()) };
+        let ours = ours.ok().unwrap();
+        assert_eq!((ours.flags, ours.more), (7, 0));
+    }
+
+    #[test]
+    fn what_a_newer_program_asks_for_is_refused_and_what_it_leaves_zero_is_not() {
+        let read = |theirs: &Newer| unsafe { read((&raw const *theirs).cast::<Older>()) };
+        assert_eq!(read(&newer(0)).ok().unwrap().flags, 7);
+        assert_eq!(read(&newer(1)).err().unwrap().code(), Code::UNKNOWN_OPTION);
+    }
+
+    #[test]
+    fn a_size_that_was_never_set_is_refused() {
+        for wrong in [0, 3, 4_097, u32::MAX] {
+            let theirs = Older {
+                size: wrong,
+                flags: 0,
+            };
+            let refused = unsafe { read(&raw const theirs) };
+            assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
+            let mut place = theirs;
+            let refused = unsafe { Place::new(&raw mut place) };
+            assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_beyond_what_the_caller_has() {
+        let mut theirs = [newer(9), newer(9)];
+        theirs[0].size = size::<Older>();
+        let place = unsafe { Place::new(&raw mut theirs[0]) }.ok().unwrap();
+        assert_eq!((theirs[0].flags, theirs[0].more), (0, 9));
+        place.give(&newer(1));
+        assert_eq!((theirs[0].size, theirs[0].flags, theirs[0].more), (8, 7, 9));
+    }
+
+    #[test]
+    fn a_place_that_is_not_filled_is_zeros_as_far_as_the_caller_has_it() {
+        let mut theirs = newer(9);
+        let place = unsafe { Place::new((&raw mut theirs).cast::<Older>()) };
+        drop(place.ok().unwrap());
+        assert_eq!((theirs.size, theirs.flags, theirs.more), (16, 0, 0));
+    }
 }

@@ -68,8 +68,8 @@ pub(crate) fn reason_of(number: u32) -> Option<Reason> {
         .find(|reason| reason_number(*reason) == number)
 }
 
-/// The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as long
-/// as the library.
+/// The name of a state, "not_yet_valid"; "unknown" of any other number. Never NULL; it lives as
+/// long as the library.
 ///
 /// Threads: any.
 ///

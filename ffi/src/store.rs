@@ -34,7 +34,7 @@ pub struct keyfob_store {
 }
 
 impl keyfob_store {
-    fn new(store: Store, poisoned: Arc<AtomicBool>) -> Self {
+    pub(crate) fn new(store: Store, poisoned: Arc<AtomicBool>) -> Self {
         keyfob_store {
             prefix: Text::new(store.prefix().as_str()),
             path: Text::new(store.path().as_os_str().as_bytes()),
@@ -109,8 +109,8 @@ unsafe fn opened(
 /// Creates a store. The file is finished beside its place and then put there, so that nobody sees
 /// half of it.
 ///
-/// Errors: STORE_EXISTS where anything is at the path; INVALID_ARGUMENT without a prefix; UNKNOWN_OPTION;
-/// what the operating system says of the path.
+/// Errors: STORE_EXISTS where anything is at the path; INVALID_ARGUMENT without a prefix;
+/// UNKNOWN_OPTION; what the operating system says of the path.
 ///
 /// Threads: any.
 ///
@@ -137,11 +137,12 @@ pub unsafe extern "C" fn keyfob_store_create(
 /// one cache, one set of counters and of last-used times; only the actor is each handle's own, and
 /// the other options must be those that it was opened with.
 ///
-/// Errors: NO_STORE where nothing is at the path; NOT_A_STORE, NOT_A_FILE, EMPTY_FILE, TRUNCATED, NEWER_FORMAT and
-/// others for what is no store; PEPPER_REQUIRED, WRONG_PEPPER, PEPPER_NOT_EXPECTED; INSECURE_PERMISSIONS;
-/// OPTIONS_CONTRADICT where prefix or policy are not the file's, or where this process has it open with
-/// other options; LOCKED where another process has it for itself; ROLLED_BACK below the least sequence;
-/// NEEDS_RECOVERY for a read-only open after a crash.
+/// Errors: NO_STORE where nothing is at the path; NOT_A_STORE, NOT_A_FILE, EMPTY_FILE, TRUNCATED,
+/// NEWER_FORMAT and others for what is no store; PEPPER_REQUIRED, WRONG_PEPPER,
+/// PEPPER_NOT_EXPECTED; INSECURE_PERMISSIONS; OPTIONS_CONTRADICT where prefix or policy are not the
+/// file's, or where this process has it open with other options; LOCKED where another process has
+/// it for itself; ROLLED_BACK below the least sequence; NEEDS_RECOVERY for a read-only open after a
+/// crash.
 ///
 /// Threads: any.
 ///
@@ -167,7 +168,8 @@ pub unsafe extern "C" fn keyfob_store_open(
 /// Opens the store, or creates it where nothing is at the path. Of several processes that do so at
 /// once, one makes the file and the others open it.
 ///
-/// Errors: those of keyfob_store_create() and keyfob_store_open(), but for STORE_EXISTS and NO_STORE.
+/// Errors: those of keyfob_store_create() and keyfob_store_open(), but for STORE_EXISTS and
+/// NO_STORE.
 ///
 /// Threads: any.
 ///
@@ -239,8 +241,8 @@ pub unsafe extern "C" fn keyfob_store_close(
 /// enough to be made for each request. Closing it closes it alone; once the handle that it was
 /// made of is closed, it answers CLOSED.
 ///
-/// Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED where the actor is not 1-200 bytes without control characters;
-/// NOT_UTF8; NULL_ARGUMENT; POISONED.
+/// Errors: INVALID_ARGUMENT, LIMIT_EXCEEDED where the actor is not 1-200 bytes without control
+/// characters; NOT_UTF8; NULL_ARGUMENT; POISONED.
 ///
 /// Threads: any.
 ///
@@ -330,7 +332,8 @@ pub unsafe extern "C" fn keyfob_store_scanner_expression(
 /// Writes what last-used times and counts are kept in memory, as happens every few seconds and on
 /// close.
 ///
-/// Errors: what the store says; what could not be written is kept. READ_ONLY is none: nothing is kept then.
+/// Errors: what the store says; what could not be written is kept. READ_ONLY is none: nothing is
+/// kept then.
 ///
 /// Threads: any.
 ///

@@ -186,3 +186,54 @@ pub unsafe extern "C" fn keyfob_memzero(data: *mut c_void, size: usize) {
         unsafe { std::slice::from_raw_parts_mut(data.cast::<std::mem::MaybeUninit<u8>>(), size) };
     zeroize::Zeroize::zeroize(bytes);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(data: *const c_char, size: usize) -> Result<&'static [u8], Code> {
+        unsafe { bytes(data, size, "data") }.map_err(|fault| fault.code())
+    }
+
+    #[test]
+    fn a_text_ends_where_its_size_or_its_nul_says() {
+        let text = c"abc".as_ptr();
+        assert_eq!(read(text, 2), Ok(b"ab".as_slice()));
+        assert_eq!(read(text, NUL_TERMINATED), Ok(b"abc".as_slice()));
+        assert_eq!(read(text, 0), Ok(b"".as_slice()));
+    }
+
+    #[test]
+    fn null_is_an_empty_text_only_where_its_size_is_none() {
+        let null = std::ptr::null();
+        assert_eq!(read(null, 0), Ok(b"".as_slice()));
+        assert_eq!(read(null, 1), Err(Code::NULL_ARGUMENT));
+        assert_eq!(read(null, NUL_TERMINATED), Err(Code::NULL_ARGUMENT));
+    }
+
+    #[test]
+    fn a_size_that_no_memory_has_is_refused_unread() {
+        let size = isize::MAX.unsigned_abs() + 1;
+        assert_eq!(read(c"abc".as_ptr(), size), Err(Code::INVALID_ARGUMENT));
+        let many = unsafe { array(c"abc".as_ptr().cast::<u64>(), usize::MAX / 4, "data") };
+        assert_eq!(many.err().unwrap().code(), Code::INVALID_ARGUMENT);
+    }
+
+    #[test]
+    fn a_text_that_is_not_stated_is_another_thing_than_an_empty_one() {
+        let stated = |data, size| unsafe { keyfob_text { data, size }.stated("text") };
+        assert_eq!(stated(std::ptr::null(), 0).ok(), Some(None));
+        assert_eq!(stated(std::ptr::null(), NUL_TERMINATED).ok(), Some(None));
+        assert_eq!(stated(c"abc".as_ptr(), 0).ok(), Some(Some("")));
+        let not_utf8 = stated(c"\xff".as_ptr(), NUL_TERMINATED).err().unwrap();
+        assert_eq!(not_utf8.code(), Code::NOT_UTF8);
+    }
+
+    #[test]
+    fn what_is_wiped_is_zero() {
+        let mut token = *b"acme_live";
+        unsafe { keyfob_memzero(token.as_mut_ptr().cast(), 4) };
+        assert_eq!(&token, b"\0\0\0\0_live");
+        unsafe { keyfob_memzero(std::ptr::null_mut(), 4) };
+    }
+}

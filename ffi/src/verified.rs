@@ -89,7 +89,7 @@ pub unsafe extern "C" fn keyfob_store_verify_full(
 
 /// The id of the key. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param size      where its length without the NUL goes; may be NULL
@@ -106,7 +106,7 @@ pub unsafe extern "C" fn keyfob_verified_key_id(
 
 /// The id of the key as bytes.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param[out] id   16 bytes of the caller's; zeros where verified is NULL
@@ -128,7 +128,7 @@ pub unsafe extern "C" fn keyfob_verified_key_id_bytes(
 /// 1 where the token holds the old secret of a rotation, whose grace runs: its holder should change
 /// to the new one. Else 0.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \since 0.1
@@ -146,7 +146,7 @@ pub unsafe extern "C" fn keyfob_verified_previous_secret(
 
 /// Whom the key belongs to; NULL where that was not said.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param size      where its length without the NUL goes; may be NULL
@@ -163,7 +163,7 @@ pub unsafe extern "C" fn keyfob_verified_owner(
 
 /// The name of the project that the key is bound to; NULL without one.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param size      where its length without the NUL goes; may be NULL
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn keyfob_verified_project(
 
 /// The environment of the key. NULL only of NULL.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param size      where its length without the NUL goes; may be NULL
@@ -198,7 +198,7 @@ pub unsafe extern "C" fn keyfob_verified_environment(
 /// When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
 /// never.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \since 0.1
@@ -214,7 +214,7 @@ pub unsafe extern "C" fn keyfob_verified_expires_at(verified: *const keyfob_veri
 
 /// How many scopes the token grants: the key's, as far as its project allows them today.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \since 0.1
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn keyfob_verified_scope_count(verified: *const keyfob_ver
 
 /// One of the scopes. NULL beyond the last.
 ///
-/// Threads: one at a time.
+/// Threads: any.
 ///
 /// \param verified  the verified
 /// \param index     which, from 0

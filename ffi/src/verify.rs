@@ -34,8 +34,8 @@ pub struct keyfob_verification {
     pub size: u32,
     /// Bits of \ref keyfob_verification_flags.
     pub flags: u32,
-    /// When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME for
-    /// never.
+    /// When the token ends, with the key or with the grace, in seconds since 1970; KEYFOB_NO_TIME
+    /// for never.
     pub expires_at: i64,
     /// The length of environment.
     pub environment_size: u8,
@@ -191,10 +191,10 @@ unsafe fn verified(
 /// status says all that there is to say of a denial. Why the store could not answer is said by any
 /// other call on it.
 ///
-/// Errors: MALFORMED, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED, WRONG_ENVIRONMENT, WRONG_OWNER,
-/// WRONG_PROJECT, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, in this order: the first check that fails.
-/// INVALID_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, NULL_ARGUMENT of what else was passed. What the store says, BUSY, IO,
-/// CORRUPTED and others, is neither yes nor no: answer 503.
+/// Errors: MALFORMED, NOT_FOUND, REVOKED, DISABLED, NOT_YET_VALID, EXPIRED, WRONG_ENVIRONMENT,
+/// WRONG_OWNER, WRONG_PROJECT, IP_NOT_ALLOWED, INSUFFICIENT_SCOPE, in this order: the first check
+/// that fails. INVALID_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, NULL_ARGUMENT of what else was passed.
+/// What the store says, BUSY, IO, CORRUPTED and others, is neither yes nor no: answer 503.
 ///
 /// Threads: any.
 ///
@@ -274,9 +274,9 @@ pub unsafe extern "C" fn keyfob_store_verify_at(
 /// Whether the token of an HTTP Authorization header is good: the whole value, "Bearer TOKEN". As
 /// keyfob_store_verify() in everything else.
 ///
-/// Errors: as keyfob_store_verify(); NO_CREDENTIALS where the value is empty or of another scheme, which
-/// HTTP answers with 401 and no error code; MALFORMED where there is anything after the token, or
-/// several values.
+/// Errors: as keyfob_store_verify(); NO_CREDENTIALS where the value is empty or of another scheme,
+/// which HTTP answers with 401 and no error code; MALFORMED where there is anything after the
+/// token, or several values.
 ///
 /// Threads: any.
 ///
@@ -309,5 +309,128 @@ pub unsafe extern "C" fn keyfob_store_verify_authorization(
             let verified = judged.map_err(|error| of(error.code()))?;
             verified.ok_or(of(Code::NO_CREDENTIALS))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::mem::offset_of;
+    use std::ptr::null;
+
+    use keyfob_core::{NewKey, Revoke, StoreOptions};
+
+    use super::*;
+
+    /// A store with a key of an owner, and the key's token.
+    fn home() -> (tempfile::TempDir, keyfob_store, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions::new().prefix("acme").unwrap();
+        let store = options.create(folder.path().join("keys.redb")).unwrap();
+        let mut new = NewKey::new("CI");
+        new.owner = Some("tenant-7".into());
+        let token = store.create(&new).unwrap().token.unwrap();
+        (
+            folder,
+            keyfob_store::new(store, std::sync::Arc::default()),
+            token.expose().to_owned(),
+        )
+    }
+
+    /// A struct full of what an earlier call may have left there.
+    fn used() -> keyfob_verification {
+        let mut out: keyfob_verification = unsafe { std::mem::zeroed() };
+        unsafe { (&raw mut out).write_bytes(0x55, 1) };
+        out.size = u32::try_from(size_of::<keyfob_verification>()).unwrap();
+        out
+    }
+
+    fn verify(store: &keyfob_store, token: &str, out: *mut keyfob_verification) -> Option<Code> {
+        let (text, size) = (token.as_ptr().cast(), token.len());
+        let status = unsafe { keyfob_store_verify(store, text, size, null(), null(), out) };
+        crate::status::code_of(status)
+    }
+
+    fn texts(out: &keyfob_verification) -> [&std::ffi::CStr; 4] {
+        fn of<const N: usize>(text: &[c_char; N]) -> &std::ffi::CStr {
+            let bytes = unsafe { &*(&raw const *text).cast::<[u8; N]>() };
+            std::ffi::CStr::from_bytes_until_nul(bytes).unwrap()
+        }
+        [
+            of(&out.key_id),
+            of(&out.environment),
+            of(&out.project),
+            of(&out.owner),
+        ]
+    }
+
+    #[test]
+    fn a_verification_tells_of_the_key_from_the_file_and_from_memory() {
+        let (_folder, store, token) = home();
+        let id = &token[token.len() - 71..][..22];
+        for _ in 0..2 {
+            let mut out = used();
+            assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
+            let [key_id, environment, project, owner] = texts(&out);
+            assert_eq!(key_id.to_str(), Ok(id));
+            assert_eq!((environment, project, owner), (c"live", c"", c"tenant-7"));
+            let sizes = (out.environment_size, out.project_size, out.owner_size);
+            assert_eq!(sizes, (4, 0, 8));
+            assert_eq!(
+                (out.flags, out.expires_at, out.reserved),
+                (0, i64::MIN, [0; 5])
+            );
+        }
+    }
+
+    #[test]
+    fn a_refusal_leaves_nothing_of_what_was_there_before() {
+        let (_folder, store, token) = home();
+        let mut out = used();
+        assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
+        let id = keyfob_core::KeyId::parse(token[token.len() - 71..][..22].as_bytes());
+        store.store.revoke(id.unwrap(), &Revoke::default()).unwrap();
+        for mut out in [used(), out] {
+            assert_eq!(verify(&store, &token, &raw mut out), Some(Code::REVOKED));
+            let whole = (&raw const out).cast::<[u8; size_of::<keyfob_verification>()]>();
+            assert!(unsafe { *whole }[4..].iter().all(|byte| *byte == 0));
+        }
+    }
+
+    #[test]
+    fn an_older_program_is_told_what_it_knows_and_no_more_is_written() {
+        let (_folder, store, token) = home();
+        let known = offset_of!(keyfob_verification, environment);
+        let mut out = used();
+        out.size = u32::try_from(known).unwrap();
+        assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
+        assert_eq!(out.expires_at, i64::MIN);
+        let beyond = (&raw const out).cast::<[u8; size_of::<keyfob_verification>()]>();
+        assert!(unsafe { *beyond }[known..].iter().all(|byte| *byte == 0x55));
+    }
+
+    #[test]
+    fn a_size_that_was_never_set_is_no_yes() {
+        let (_folder, store, token) = home();
+        let mut out = used();
+        out.size = 0;
+        let refused = verify(&store, &token, &raw mut out);
+        assert_eq!(refused, Some(Code::INVALID_ARGUMENT));
+    }
+
+    #[test]
+    fn without_a_store_or_a_token_nobody_is_let_in() {
+        let (_folder, store, token) = home();
+        let verify = |store: *const keyfob_store, data: *const c_char, size| unsafe {
+            keyfob_store_verify(store, data, size, null(), null(), std::ptr::null_mut())
+        };
+        let text = token.as_ptr().cast();
+        assert_eq!(verify(null(), text, token.len()), of(Code::NULL_ARGUMENT));
+        assert_eq!(verify(&raw const store, null(), 5), of(Code::NULL_ARGUMENT));
+        assert_eq!(verify(&raw const store, null(), 0), of(Code::MALFORMED));
+        store.poisoned.store(true, Ordering::Release);
+        assert_eq!(
+            verify(&raw const store, text, token.len()),
+            of(Code::POISONED)
+        );
     }
 }

@@ -13,7 +13,8 @@ pub extern "C" fn keyfob_version() -> *const c_char {
 }
 
 /// The version of the library that is loaded as a number, to be compared with
-/// \ref KEYFOB_VERSION_NUMBER: major * 1,000,000 + minor * 1,000 + patch.
+/// \ref KEYFOB_VERSION_NUMBER which is made the same way: major * 1,000,000 + minor * 1,000 +
+/// patch.
 ///
 /// Threads: any.
 ///
