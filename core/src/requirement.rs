@@ -264,7 +264,8 @@ impl<'a> Request<'a> {
         self
     }
 
-    #[inline]
+    #[allow(clippy::inline_always)] // see `judge` of a decision
+    #[inline(always)]
     pub(crate) fn project_rule(&self) -> ProjectRule<&'a str> {
         match (self.project, &self.requirement.project) {
             (Some(name), _) => ProjectRule::Named(name),
@@ -274,12 +275,14 @@ impl<'a> Request<'a> {
         }
     }
 
-    #[inline]
+    #[allow(clippy::inline_always)] // as above
+    #[inline(always)]
     pub(crate) fn required_owner(&self) -> Option<&'a str> {
         self.owner.or(self.requirement.owner.as_deref())
     }
 
-    #[inline]
+    #[allow(clippy::inline_always)] // as above
+    #[inline(always)]
     pub(crate) fn address(&self) -> Option<IpAddr> {
         self.ip.or(self.requirement.ip)
     }

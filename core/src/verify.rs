@@ -244,8 +244,25 @@ impl Store {
         let seen = inner.disk.observe();
         match self.judge_cached(inner, token, &request, seen) {
             Some(outcome) => outcome,
-            None => self.verify_uncached(inner, token, &request, seen),
+            None if self.is_none(inner, token, seen) => self.refuse_none(),
+            None => {
+                // A copy, made here alone: what is lent has to be put into memory.
+                let request = request;
+                self.verify_uncached(inner, token, &request, seen)
+            }
         }
+    }
+
+    /// Whether a text cannot be a token of this store, and the file need not be asked.
+    #[inline]
+    fn is_none(&self, inner: &Inner, token: &[u8], seen: Seen) -> bool {
+        is_none(token, self.prefix()) && inner.cache.has_no_imported(seen)
+    }
+
+    #[inline(never)]
+    fn refuse_none(&self) -> Result<Verified, VerifyError> {
+        self.sound()?;
+        Err(self.refusal(Denied::Malformed, None))
     }
 
     #[inline(never)]
@@ -256,10 +273,6 @@ impl Store {
         request: &Request<'_>,
         seen: Seen,
     ) -> Result<Verified, VerifyError> {
-        if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
-            self.sound()?;
-            return Err(self.refusal(Denied::Malformed, None));
-        }
         let judged = self.judge(token, request, Ask::Now(seen), Detail::Outcome)?;
         inner.start_flushing();
         match judged.outcome {
@@ -365,7 +378,8 @@ impl Store {
     /// The walk with the record from the cache; none where the cache cannot tell. The text is
     /// compared with the one that the record was cached for, so that what differs in any character
     /// is left to the walk that reads all of it.
-    #[inline]
+    #[allow(clippy::inline_always)] // so that what a request does not say costs nothing
+    #[inline(always)]
     fn judge_cached(
         &self,
         inner: &Inner,
