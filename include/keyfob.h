@@ -1141,7 +1141,7 @@ typedef struct keyfob_store_options {
    */
   uint32_t check;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
 } keyfob_store_options;
@@ -1274,7 +1274,7 @@ typedef struct keyfob_verification {
    */
   uint8_t owner_size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint8_t reserved[5];
   /**
@@ -1517,7 +1517,7 @@ typedef struct keyfob_revoke_options {
    */
   uint32_t reason;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1539,7 +1539,7 @@ typedef struct keyfob_rotate_options {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1599,7 +1599,7 @@ typedef struct keyfob_filter {
    */
   uint32_t states;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1668,7 +1668,7 @@ typedef struct keyfob_selection {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1700,7 +1700,7 @@ typedef struct keyfob_bulk_result {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1757,7 +1757,7 @@ typedef struct keyfob_new_project {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1799,7 +1799,7 @@ typedef struct keyfob_project_update {
    */
   uint32_t clear;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1869,7 +1869,7 @@ typedef struct keyfob_verify_log_result {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1900,7 +1900,7 @@ typedef struct keyfob_prune_options {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -1926,7 +1926,7 @@ typedef struct keyfob_backup_result {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**
@@ -2057,7 +2057,7 @@ typedef struct keyfob_scan_result {
    */
   uint32_t size;
   /**
-   * 0.
+   * Reserved; 0.
    */
   uint32_t reserved;
   /**

@@ -23,7 +23,7 @@ use crate::text::{Text, keyfob_text, texts};
 pub struct keyfob_backup_result {
     /// sizeof(keyfob_backup_result), set by the caller.
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// The sequence that it stands at.
     pub sequence: u64,

@@ -16,7 +16,7 @@ use crate::text::{keyfob_text, texts};
 pub struct keyfob_selection {
     /// sizeof(keyfob_selection).
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// The ids of the keys.
     pub key_ids: *const keyfob_text,
@@ -42,7 +42,7 @@ sized!(keyfob_selection {
 pub struct keyfob_bulk_result {
     /// sizeof(keyfob_bulk_result), set by the caller.
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Keys that were changed.
     pub changed: u64,

@@ -220,7 +220,7 @@ pub unsafe extern "C" fn keyfob_store_check_expected(
 pub struct keyfob_verify_log_result {
     /// sizeof(keyfob_verify_log_result), set by the caller.
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// The first event that the log holds; 0 where it holds none.
     pub first: u64,
@@ -311,7 +311,7 @@ pub unsafe extern "C" fn keyfob_store_prune_log(
 pub struct keyfob_prune_options {
     /// sizeof(keyfob_prune_options).
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Revoked before this time, in seconds since 1970.
     pub revoked_before: i64,

@@ -361,7 +361,7 @@ pub struct keyfob_revoke_options {
     pub flags: u32,
     /// One of \ref keyfob_reasons.
     pub reason: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Free text, at most 1,000 bytes without control characters.
     pub note: keyfob_text,
@@ -475,7 +475,7 @@ pub unsafe extern "C" fn keyfob_store_revoke_token(
 pub struct keyfob_rotate_options {
     /// sizeof(keyfob_rotate_options).
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// How long the old secret stays good, in seconds: at most 90 days, never beyond the key's
     /// expiry. 0 ends the secret that is replaced now. While a grace runs this says nothing: the

@@ -40,7 +40,7 @@ pub struct keyfob_filter {
     pub flags: u32,
     /// In one of these states: bits of \ref keyfob_key_states; 0 means any.
     pub states: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Bound to this project: the name of one that exists, or the id of any, also of one that was
     /// deleted.

@@ -231,7 +231,7 @@ pub struct keyfob_store_options {
     pub file_mode: u32,
     /// One of \ref keyfob_checks_on_open.
     pub check: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
 }
 

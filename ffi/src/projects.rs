@@ -20,7 +20,7 @@ use crate::text::{keyfob_text, text};
 pub struct keyfob_new_project {
     /// sizeof(keyfob_new_project).
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Its name: [a-z0-9][a-z0-9._-]{0,63}, unique among the projects that exist, fixed.
     pub name: keyfob_text,
@@ -60,7 +60,7 @@ pub struct keyfob_project_update {
     pub set: u32,
     /// These become empty: bits of \ref keyfob_project_fields.
     pub clear: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Whom it belongs to.
     pub owner: keyfob_text,

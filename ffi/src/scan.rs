@@ -186,7 +186,7 @@ pub type keyfob_scan_skipped_fn =
 pub struct keyfob_scan_result {
     /// sizeof(keyfob_scan_result), set by the caller.
     pub size: u32,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: u32,
     /// Files that were read to their end.
     pub files: u64,

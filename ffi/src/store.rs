@@ -78,7 +78,8 @@ pub(crate) unsafe fn path<'a>(
     // SAFETY: as above.
     let bytes = unsafe { bytes(data, size, what) }?;
     if bytes.is_empty() {
-        return Err(Fault::null(what));
+        let why = format!("{what} must not be empty");
+        return Err(Fault::misuse(Code::INVALID_ARGUMENT, why));
     }
     Ok(Path::new(OsStr::from_bytes(bytes)))
 }

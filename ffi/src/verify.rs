@@ -43,7 +43,7 @@ pub struct keyfob_verification {
     pub project_size: u8,
     /// The length of owner; 0 where the key has none.
     pub owner_size: u8,
-    /// 0.
+    /// Reserved; 0.
     pub reserved: [u8; 5],
     /// The id of the key: 22 characters and a NUL.
     pub key_id: [c_char; 24],
