@@ -23,6 +23,7 @@ fn quiet() {
 }
 
 /// What the body answers; none where it panicked.
+#[inline]
 pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     quiet();
     match catch_unwind(AssertUnwindSafe(body)) {
