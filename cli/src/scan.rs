@@ -1,5 +1,6 @@
 //! `keyfob scan`: tokens of this store that lie about in files.
 
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -69,6 +70,7 @@ pub(crate) fn run(args: &ScanArgs, session: &mut Session<'_, '_>) -> Result<Exit
                         }
                     });
                 },
+                &mut |_, _| ControlFlow::Continue(()),
             )?;
             if let Some(failure) = failed {
                 return Err(failure);

@@ -11,7 +11,7 @@ use crate::error::Denied;
 use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, admits};
 use crate::project::ProjectRecord;
-use crate::requirement::{EnvironmentRule, ProjectRule, Requirement};
+use crate::requirement::{EnvironmentRule, ProjectRule, Request};
 use crate::scope::ScopeSet;
 use crate::time::{Now, Timestamp};
 use crate::token::{Environment, Prefix};
@@ -191,6 +191,11 @@ impl Verified {
         self.0.key_id.id()
     }
 
+    /// The id of the key as text, which costs less here than as bytes: it is what the token says.
+    pub fn key_id_text(&self) -> [u8; KeyId::TEXT_LEN] {
+        self.0.key_id.text()
+    }
+
     /// Which of the key's secrets the token holds.
     pub fn matched(&self) -> MatchedSecret {
         self.0.matched
@@ -204,6 +209,14 @@ impl Verified {
     /// Whom the key belongs to, as who created it said.
     pub fn owner(&self) -> Option<&str> {
         self.0.owner()
+    }
+
+    /// The same as bytes, for another language: without the look at them that a `&str` takes.
+    pub fn owner_bytes(&self) -> Option<&[u8]> {
+        match &self.0.class.long_owner {
+            Some(long) => Some(long.as_bytes()),
+            None => self.0.owner.as_bytes(),
+        }
     }
 
     /// The name of the project that the key is bound to.
@@ -267,7 +280,7 @@ pub(crate) enum StatedProject<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Case<'a> {
     pub(crate) stated: StatedProject<'a>,
-    pub(crate) requirement: &'a Requirement,
+    pub(crate) request: &'a Request<'a>,
     pub(crate) now: Now,
 }
 
@@ -287,8 +300,8 @@ const ORDER: [Check; 9] = [
 /// Whether the project has to be looked up that was stated: a key without one is good in it, but
 /// not in one of another owner.
 #[inline]
-pub(crate) fn asks_for_project(class: &Class, requirement: &Requirement) -> bool {
-    matches!(requirement.project, ProjectRule::Named(_)) && class.project.is_none()
+pub(crate) fn asks_for_project(class: &Class, request: &Request<'_>) -> bool {
+    matches!(request.project_rule(), ProjectRule::Named(_)) && class.project.is_none()
 }
 
 /// The part of the facts that is judged. It is copied, so that a verification from the cache need
@@ -331,7 +344,7 @@ impl Standing<'_> {
         } = self;
         let Case {
             stated,
-            requirement,
+            request,
             now,
         } = case;
         let (good, denied) = match check {
@@ -345,31 +358,31 @@ impl Standing<'_> {
             ),
             Check::Expired => (now.latest() < expires_at, Denied::Expired),
             Check::Environment => (
-                match &requirement.environment {
+                match &request.requirement.environment {
                     EnvironmentRule::Any => true,
                     EnvironmentRule::Exactly(environment) => *environment == class.environment,
                 },
                 Denied::WrongEnvironment,
             ),
             Check::Owner => (
-                match &requirement.owner {
+                match request.required_owner() {
                     None => true,
                     Some(required) => is_owner(class, owner, required),
                 },
                 Denied::WrongOwner,
             ),
             Check::Project => {
-                return match (&requirement.project, &class.project) {
+                return match (request.project_rule(), &class.project) {
                     (ProjectRule::Any, _) | (ProjectRule::NotStated, None) => Ok(()),
                     (rule, _) => judge_project(rule, class, owner, stated),
                 };
             }
             Check::Ip => (
-                class.ip_list.is_empty() || admits(&class.ip_list, requirement.ip),
+                class.ip_list.is_empty() || admits(&class.ip_list, request.address()),
                 Denied::IpNotAllowed,
             ),
             Check::Scopes => (
-                requirement.scopes.are_granted_by(class),
+                request.requirement.scopes.are_granted_by(class),
                 Denied::InsufficientScope,
             ),
         };
@@ -389,7 +402,7 @@ fn is_owner(class: &Class, owner: Owner, required: &str) -> bool {
 /// project is good in every project, but not in one of another owner.
 #[inline(never)]
 fn judge_project(
-    rule: &ProjectRule,
+    rule: ProjectRule<&str>,
     class: &Class,
     owner: Owner,
     stated: StatedProject<'_>,

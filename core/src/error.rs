@@ -12,9 +12,9 @@ use std::path::PathBuf;
 use crate::id::KeyId;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident = $number:literal,)*) => {
         impl Code {
-            $($(#[$doc])* pub const $name: Code = Code($number);)*
+            $($(#[doc = $doc])* pub const $name: Code = Code($number);)*
 
             /// Every code that exists, in the order of the numbers.
             pub const ALL: &'static [Code] = &[$(Code::$name,)*];
@@ -26,13 +26,22 @@ macro_rules! codes {
                     _ => "UNKNOWN",
                 }
             }
+
+            /// What it means, a sentence or two, for where there is no error to say more.
+            pub fn meaning(self) -> &'static str {
+                let text = match self.0 {
+                    $($number => concat!($($doc),*),)*
+                    _ => "A number that this version does not know.",
+                };
+                text.trim_start()
+            }
         }
     };
 }
 
 /// A number of an outcome, the same in Rust, C, C++, Python and on the command line.
 ///
-/// Numbers are never reused. 0 and 1 are no errors; 100-199 misuse; 200-299 denials; 300-399 a
+/// Numbers are never reused. 0 to 2 are no errors; 100-199 misuse; 200-299 denials; 300-399 a
 /// change refused; 400-499 the store; 900-999 a fault of keyfob's own.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u16);
@@ -42,13 +51,15 @@ codes! {
     OK = 0,
     /// The end of an iteration.
     DONE = 1,
+    /// An Authorization value holds no bearer token: nothing was presented, and nothing verified.
+    NO_CREDENTIALS = 2,
     /// An argument can never be right, as the message says.
     INVALID_ARGUMENT = 100,
     /// A scope does not parse.
     INVALID_SCOPE = 101,
     /// A time or a duration is out of range, or in the wrong order.
     INVALID_TIME = 102,
-    /// A value is past a bound of [`limits`](crate::limits).
+    /// A value is past its bound.
     LIMIT_EXCEEDED = 103,
     /// A cursor of another store or another listing, or one that was altered.
     INVALID_CURSOR = 104,
@@ -56,6 +67,14 @@ codes! {
     INVALID_PEPPER = 105,
     /// Any of no scopes at all was required.
     EMPTY_REQUIREMENT = 106,
+    /// A pointer is NULL that must not be. In C only, as those up to 110.
+    NULL_ARGUMENT = 107,
+    /// The caller's buffer is too small; nothing was done.
+    BUFFER_TOO_SMALL = 108,
+    /// An option, a flag or a number that this version does not know was asked for.
+    UNKNOWN_OPTION = 109,
+    /// A text is not UTF-8.
+    NOT_UTF8 = 110,
     /// Not a token: the shape or the checksum is wrong.
     MALFORMED = 200,
     /// No key has this id and secret.
@@ -171,7 +190,7 @@ codes! {
     OPTIONS_CONTRADICT = 427,
     /// keyfob found itself in a state that it believed impossible.
     INTERNAL = 900,
-    /// Reserved for a handle that an internal fault left unusable; no call answers it today.
+    /// An earlier internal fault left this handle unusable; open the store again. In C only.
     POISONED = 901,
 }
 
@@ -624,7 +643,8 @@ pub enum StoreError {
     /// keyfob found itself in a state that it believed impossible.
     #[error("internal fault: {0}; please report it")]
     Internal(String),
-    /// An earlier internal fault left this handle unusable. Reserved; no call answers it today.
+    /// An earlier internal fault left this handle unusable. What C calls answer after a panic; no call
+    /// of this library does.
     #[error("an earlier fault left this store handle unusable; open the store again")]
     Poisoned,
 }
@@ -759,6 +779,7 @@ mod tests {
         let table: &[(&str, u16)] = &[
             ("OK", 0),
             ("DONE", 1),
+            ("NO_CREDENTIALS", 2),
             ("INVALID_ARGUMENT", 100),
             ("INVALID_SCOPE", 101),
             ("INVALID_TIME", 102),
@@ -766,6 +787,10 @@ mod tests {
             ("INVALID_CURSOR", 104),
             ("INVALID_PEPPER", 105),
             ("EMPTY_REQUIREMENT", 106),
+            ("NULL_ARGUMENT", 107),
+            ("BUFFER_TOO_SMALL", 108),
+            ("UNKNOWN_OPTION", 109),
+            ("NOT_UTF8", 110),
             ("MALFORMED", 200),
             ("NOT_FOUND", 201),
             ("REVOKED", 202),

@@ -126,15 +126,22 @@ impl IdText {
         IdText([word(0), word(8), word(TEXT_LEN - 8)])
     }
 
-    /// The id, of a text that was read before.
-    pub(crate) fn id(self) -> KeyId {
+    /// The characters.
+    #[inline]
+    pub(crate) fn text(self) -> [u8; TEXT_LEN] {
         let [first, second, last] = self.0.map(u64::to_le_bytes);
         let mut text = [0; TEXT_LEN];
         text[..8].copy_from_slice(&first);
         text[8..16].copy_from_slice(&second);
         text[TEXT_LEN - 8..].copy_from_slice(&last);
+        text
+    }
+
+    /// The id, of a text that was read before.
+    pub(crate) fn id(self) -> KeyId {
         // Always some: the record was looked up by it once.
-        KeyId(base62::decode(&text).unwrap_or_default().to_be_bytes())
+        let number = base62::decode(&self.text()).unwrap_or_default();
+        KeyId(number.to_be_bytes())
     }
 }
 

@@ -121,7 +121,7 @@ pub use log::{ChainCheck, LogQuery};
 pub use policy::Policy;
 pub use project::{NewProject, ProjectInfo, ProjectUpdate};
 pub use prune::{Prune, Pruned};
-pub use requirement::Requirement;
+pub use requirement::{Request, Requirement};
 pub use restore::{Restore, Restored};
 pub use scan::{Finding, FoundToken, Scanned};
 pub use scope::{Scope, ScopeSet};

@@ -356,6 +356,26 @@ impl Store {
         }
     }
 
+    /// The cursor that a page would have had that ended with this key: to stop in the middle of a
+    /// page, and go on there. `page` says the order; its limit and cursor play no part.
+    ///
+    /// # Errors
+    /// Misuse where the filter is not of its form; what the store says.
+    pub fn cursor_after(
+        &self,
+        filter: &Filter,
+        page: &PageRequest,
+        key: &KeyInfo,
+    ) -> Result<String, Error> {
+        filter.check()?;
+        let place = match page.order {
+            Order::Created => Place::Created(key.id),
+            Order::Name => Place::Name(key.name.clone(), key.id),
+            Order::Expires => Place::Expires(key.expires_at.unwrap_or(NEVER), key.id),
+        };
+        Ok(self.write_cursor(asked(filter, page)?, place)?)
+    }
+
     /// Every key that a filter means; no read stays open between two of them. As between two
     /// pages, what is created, changed or pruned meanwhile neither repeats nor hides another key.
     ///

@@ -1,6 +1,7 @@
 //! What a caller demands of a token, compiled once and used for every request.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::class::Class;
@@ -12,15 +13,15 @@ use crate::scope::{Scope, ScopeSet};
 use crate::token::Environment;
 
 /// Which project a token must be good in.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub(crate) enum ProjectRule {
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(crate) enum ProjectRule<Name = String> {
     /// None is stated: only a key without a project is good.
     #[default]
     NotStated,
     /// Any will do.
     Any,
     /// This one.
-    Named(String),
+    Named(Name),
 }
 
 /// Which environment a token must be of.
@@ -33,8 +34,8 @@ pub(crate) enum EnvironmentRule {
 /// What a token must be good for. What it does not state is not granted: without a project only a
 /// key without a project is good, and the environment is `live`.
 ///
-/// Cheap to share between threads; build it once and use it for every request, adding the address
-/// with [`Requirement::ip`] where keys may have IP lists.
+/// Cheap to share between threads; build it once and use it for every request. What only the request
+/// knows, such as the address that it came from, is added with [`Requirement::request`].
 ///
 /// ```
 /// use keyfob::Requirement;
@@ -204,6 +205,105 @@ impl Requirement {
     pub fn ip(mut self, address: IpAddr) -> Self {
         self.ip = Some(address);
         self
+    }
+
+    /// This requirement for one request, to which is added what only the request knows. Nothing is
+    /// copied or allocated.
+    ///
+    /// ```
+    /// # use keyfob::{NewKey, Requirement, StoreOptions};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let store = StoreOptions::new().prefix("acme")?.create(folder.path().join("k"))?;
+    /// let requirement = Requirement::new();
+    ///
+    /// let mut new = NewKey::new("office");
+    /// new.ip_list = vec!["192.0.2.0/24".parse().unwrap()];
+    /// let token = store.create(&new)?.token.expect("shown once, here");
+    ///
+    /// let peer = "192.0.2.7".parse().unwrap();
+    /// assert!(store.verify(token.expose(), requirement.request().ip(peer)).is_ok());
+    /// assert!(store.verify(token.expose(), &requirement).is_err());
+    /// # Ok::<(), keyfob::Error>(())
+    /// ```
+    pub fn request(&self) -> Request<'_> {
+        self.into()
+    }
+}
+
+/// What a token must be good for in one request: a [`Requirement`], and what only the request
+/// knows, which goes before what the requirement says of the same. Made by
+/// [`Requirement::request`].
+#[derive(Clone, Copy, Debug)]
+pub struct Request<'a> {
+    pub(crate) requirement: &'a Requirement,
+    project: Option<&'a str>,
+    owner: Option<&'a str>,
+    ip: Option<IpAddr>,
+}
+
+impl<'a> Request<'a> {
+    /// States the project, by name, as [`Requirement::project`] does. A name that no project has,
+    /// or can have, makes every key WRONG_PROJECT.
+    #[must_use]
+    pub fn project(mut self, name: &'a str) -> Self {
+        self.project = Some(name);
+        self
+    }
+
+    /// Requires this owner, as [`Requirement::owner`] does.
+    #[must_use]
+    pub fn owner(mut self, owner: &'a str) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// States the address that the token came from, as [`Requirement::ip`] does.
+    #[must_use]
+    pub fn ip(mut self, address: IpAddr) -> Self {
+        self.ip = Some(address);
+        self
+    }
+
+    #[allow(clippy::inline_always)] // see `judge` of a decision
+    #[inline(always)]
+    pub(crate) fn project_rule(&self) -> ProjectRule<&'a str> {
+        match (self.project, &self.requirement.project) {
+            (Some(name), _) => ProjectRule::Named(name),
+            (None, ProjectRule::NotStated) => ProjectRule::NotStated,
+            (None, ProjectRule::Any) => ProjectRule::Any,
+            (None, ProjectRule::Named(name)) => ProjectRule::Named(name),
+        }
+    }
+
+    #[allow(clippy::inline_always)] // as above
+    #[inline(always)]
+    pub(crate) fn required_owner(&self) -> Option<&'a str> {
+        self.owner.or(self.requirement.owner.as_deref())
+    }
+
+    #[allow(clippy::inline_always)] // as above
+    #[inline(always)]
+    pub(crate) fn address(&self) -> Option<IpAddr> {
+        self.ip.or(self.requirement.ip)
+    }
+}
+
+impl<'a> From<&'a Requirement> for Request<'a> {
+    #[inline]
+    fn from(requirement: &'a Requirement) -> Self {
+        Request {
+            requirement,
+            project: None,
+            owner: None,
+            ip: None,
+        }
+    }
+}
+
+impl<'a> From<&'a Arc<Requirement>> for Request<'a> {
+    #[inline]
+    fn from(requirement: &'a Arc<Requirement>) -> Self {
+        Request::from(&**requirement)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
@@ -17,6 +17,7 @@ use crate::id::KeyId;
 use crate::key::{KeyState, MatchedSecret};
 use crate::key_info::KeyInfo;
 use crate::limits::TOKEN_BYTES;
+use crate::progress::{Tell, tell};
 use crate::store::Store;
 use crate::token::{Environment, find_in, hint, parse};
 
@@ -86,7 +87,8 @@ pub struct Scanned {
 impl Store {
     /// Finds the tokens of this store in a file, or in all files of a folder and the folders in
     /// it. `found` is called for each token as it is found, and may use the store; `skipped` for
-    /// each file or folder that cannot be read.
+    /// each file or folder that cannot be read. `progress` is told how many bytes were read, of 0,
+    /// since nobody knows how many there are, and may break off.
     ///
     /// A token is found by its prefix, shape and checksum, wherever it stands in whatever bytes;
     /// not in what is compressed, encrypted or in UTF-16. Strings that were imported have no shape
@@ -95,8 +97,8 @@ impl Store {
     /// name, or because a `.gitignore` says so: `.env` is where tokens are.
     ///
     /// # Errors
-    /// `INVALID_ARGUMENT` where neither a file nor a folder is at the path; what the store says.
-    /// What was found until then has been told.
+    /// `INVALID_ARGUMENT` where neither a file nor a folder is at the path; INTERRUPTED where
+    /// `progress` said so; what the store says. What was found until then has been told.
     ///
     /// ```
     /// # use keyfob::{NewKey, StoreOptions};
@@ -107,7 +109,9 @@ impl Store {
     /// std::fs::write(folder.path().join(".env"), format!("A=1\nTOKEN={}\n", token.expose())).unwrap();
     ///
     /// let mut lines = Vec::new();
-    /// let scanned = store.scan(folder.path(), &mut |found| lines.push(found.line), &mut |_, _| {})?;
+    /// let found = &mut |found: keyfob::Finding| lines.push(found.line);
+    /// let go_on = &mut |_, _| std::ops::ControlFlow::Continue(());
+    /// let scanned = store.scan(folder.path(), found, &mut |_, _| {}, go_on)?;
     /// assert_eq!((scanned.working, lines), (1, vec![2]));
     /// # Ok::<(), keyfob::Error>(())
     /// ```
@@ -116,6 +120,7 @@ impl Store {
         path: impl AsRef<Path>,
         found: &mut dyn FnMut(Finding),
         skipped: &mut dyn FnMut(&Path, &io::Error),
+        progress: &mut dyn FnMut(u64, u64) -> ControlFlow<()>,
     ) -> Result<Scanned, Error> {
         self.inner()?;
         let path = path.as_ref();
@@ -126,6 +131,7 @@ impl Store {
             scanned: Scanned::default(),
             buffer: Zeroizing::new(vec![0; TOKEN_BYTES + CHUNK]),
             found,
+            progress,
         };
         if kind.is_file() {
             let read = scan.file(path, OFlags::empty())?;
@@ -268,6 +274,7 @@ struct Scan<'a> {
     scanned: Scanned,
     buffer: Zeroizing<Vec<u8>>,
     found: &'a mut dyn FnMut(Finding),
+    progress: &'a mut Tell<'a>,
 }
 
 impl Scan<'_> {
@@ -314,6 +321,7 @@ impl Scan<'_> {
             };
             filled += count;
             self.scanned.bytes += count as u64;
+            tell(self.progress, self.scanned.bytes, 0)?;
             let bytes = self.buffer.get(..filled).unwrap_or_default();
             // A token that begins later may go on in what was not read yet: it is looked for with
             // the next chunk, to which these bytes are kept.

@@ -75,6 +75,11 @@ impl Default for StoreOptions {
 }
 
 impl StoreOptions {
+    /// How long a read waits unless [`StoreOptions::timeouts`] sets it.
+    pub const READ_TIMEOUT: Duration = Duration::from_millis(250);
+    /// How long a change waits unless [`StoreOptions::timeouts`] sets it.
+    pub const WRITE_TIMEOUT: Duration = Duration::from_secs(2);
+
     /// A store without a pepper, shared between processes, its file for its owner alone.
     pub fn new() -> Self {
         const CACHE_BYTES: usize = 16 * 1024 * 1024;
@@ -95,8 +100,8 @@ impl StoreOptions {
                     network_file_system: false,
                 },
                 deadlines: Deadlines {
-                    read: Duration::from_millis(250),
-                    write: Duration::from_secs(2),
+                    read: Self::READ_TIMEOUT,
+                    write: Self::WRITE_TIMEOUT,
                 },
                 cache_bytes: CACHE_BYTES,
                 read_only: false,

@@ -17,7 +17,7 @@ use crate::header::Seen;
 use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
-use crate::requirement::{ProjectRule, Requirement};
+use crate::requirement::{ProjectRule, Request};
 use crate::store::{Inner, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
@@ -209,8 +209,9 @@ enum Detail {
 impl Store {
     /// Whether a token is good for what is required, now.
     ///
-    /// `token` is the text as it was presented, any bytes at all. Writes nothing; that it was used
-    /// is noted in memory, unless too many keys wait there to be written
+    /// `token` is the text as it was presented, any bytes at all; what is `required` is a
+    /// [`Requirement`](crate::Requirement), or one with what only the request knows. Writes nothing;
+    /// that it was used is noted in memory, unless too many keys wait there to be written
     /// ([`USAGE_WAITING`](crate::limits::USAGE_WAITING)). Any thread may call it.
     ///
     /// # Errors
@@ -234,17 +235,19 @@ impl Store {
     /// assert!(matches!(refused, Err(VerifyError::Denied(Denied::InsufficientScope))));
     /// # Ok::<(), keyfob::Error>(())
     /// ```
-    pub fn verify(
+    pub fn verify<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Verified, VerifyError> {
         let inner = self.inner()?;
-        let token = token.as_ref();
+        let (token, request) = (token.as_ref(), required.into());
         let seen = inner.disk.observe();
-        match inner.judge_cached(token, requirement, seen) {
+        match inner.judge_cached(token, &request, seen) {
             Some(outcome) => outcome,
-            None => self.verify_uncached(inner, token, requirement, seen),
+            None if inner.is_none(token, seen) => inner.refuse_none(),
+            // A copy, made here alone: what is lent has to be put into memory.
+            None => self.verify_uncached(inner, token, &{ request }, seen),
         }
     }
 
@@ -253,25 +256,10 @@ impl Store {
         &self,
         inner: &Inner,
         token: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         seen: Seen,
     ) -> Result<Verified, VerifyError> {
-        if is_none(token, self.prefix()) && inner.cache.has_no_imported(seen) {
-            inner.disk.check_replaced()?;
-            return Err(inner.refuse(Denied::Malformed, None));
-        }
-        self.verify_from_file(inner, token, requirement, seen)
-    }
-
-    #[inline(never)]
-    fn verify_from_file(
-        &self,
-        inner: &Inner,
-        token: &[u8],
-        requirement: &Requirement,
-        seen: Seen,
-    ) -> Result<Verified, VerifyError> {
-        let judged = self.judge(token, requirement, Ask::Now(seen), Detail::Outcome)?;
+        let judged = self.judge(token, request, Ask::Now(seen), Detail::Outcome)?;
         inner.start_flushing();
         match judged.outcome {
             Ok(verified) => {
@@ -289,13 +277,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`].
-    pub fn verify_at(
+    pub fn verify_at<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
         at: Timestamp,
     ) -> Result<Verified, VerifyError> {
-        let judged = self.judge(token.as_ref(), requirement, Ask::At(at), Detail::Outcome)?;
+        let request = required.into();
+        let judged = self.judge(token.as_ref(), &request, Ask::At(at), Detail::Outcome)?;
         Ok(judged.outcome?)
     }
 
@@ -304,14 +293,14 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::verify`]; MALFORMED where there is anything after the token.
-    pub fn verify_authorization(
+    pub fn verify_authorization<'a>(
         &self,
         value: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Option<Verified>, VerifyError> {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
-            Ok(Credentials::Token(token)) => self.verify(token, requirement).map(Some),
+            Ok(Credentials::Token(token)) => self.verify(token, required).map(Some),
             Err(denied) => Err(self.sound()?.refuse(denied, None)),
         }
     }
@@ -321,14 +310,14 @@ impl Store {
     ///
     /// # Errors
     /// What the store says.
-    pub fn explain(
+    pub fn explain<'a>(
         &self,
         token: impl AsRef<[u8]>,
-        requirement: &Requirement,
+        required: impl Into<Request<'a>>,
     ) -> Result<Explanation, StoreError> {
         let judged = self.judge(
             token.as_ref(),
-            requirement,
+            &required.into(),
             Ask::Question,
             Detail::EveryCheck,
         )?;
@@ -366,7 +355,7 @@ impl Store {
     fn judge(
         &self,
         text: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         ask: Ask,
         detail: Detail,
     ) -> Result<Judged, StoreError> {
@@ -420,8 +409,8 @@ impl Store {
             let project = reader.project_of_key(&record)?;
             let (facts, class) =
                 Facts::of(self.prefix(), key_id, &record, project.as_ref(), matched);
-            let stated = match &requirement.project {
-                ProjectRule::Named(name) if asks_for_project(&facts.class, requirement) => {
+            let stated = match request.project_rule() {
+                ProjectRule::Named(name) if asks_for_project(&facts.class, request) => {
                     Some(reader.project_named(name)?)
                 }
                 _ => None,
@@ -437,7 +426,7 @@ impl Store {
             };
             let case = Case {
                 stated,
-                requirement,
+                request,
                 now,
             };
             let checks =
@@ -484,14 +473,27 @@ impl Store {
 }
 
 impl Inner {
+    /// Whether a text cannot be a token of this store, and the file need not be asked.
+    #[inline]
+    fn is_none(&self, token: &[u8], seen: Seen) -> bool {
+        is_none(token, &self.terms.identity.prefix) && self.cache.has_no_imported(seen)
+    }
+
+    #[inline(never)]
+    fn refuse_none(&self) -> Result<Verified, VerifyError> {
+        self.disk.check_replaced()?;
+        Err(self.refuse(Denied::Malformed, None))
+    }
+
     /// The walk with the record from the cache; none where the cache cannot tell. The text is
     /// compared with the one that the record was cached for, so that what differs in any character
     /// is left to the walk that reads all of it.
-    #[inline]
+    #[allow(clippy::inline_always)] // so that what a request does not say costs nothing
+    #[inline(always)]
     fn judge_cached(
         &self,
         text: &[u8],
-        requirement: &Requirement,
+        request: &Request<'_>,
         seen: Seen,
     ) -> Option<Result<Verified, VerifyError>> {
         let parts = split(text)?;
@@ -503,7 +505,7 @@ impl Inner {
             return None;
         }
         let held = found.hold()?;
-        if asks_for_project(class, requirement) {
+        if asks_for_project(class, request) {
             return None;
         }
         let standing = Standing {
@@ -519,7 +521,7 @@ impl Inner {
         };
         let case = Case {
             stated: StatedProject::NotNeeded,
-            requirement,
+            request,
             now,
         };
         let passed = match decide(standing, case) {

@@ -437,6 +437,32 @@ fn time_that_passes_between_pages_hides_no_key_that_expires_later() {
 }
 
 #[test]
+fn a_listing_can_be_stopped_behind_any_key_and_go_on_there() {
+    let home = filled();
+    let mut filter = Filter::default();
+    filter.project = Some("p1".into());
+    for order in [Order::Created, Order::Name, Order::Expires] {
+        for reverse in [false, true] {
+            let whole = home
+                .store
+                .list(&filter, &page(order, reverse, 1_000))
+                .unwrap()
+                .keys;
+            assert!(whole.len() > 10);
+            let mut next = page(order, reverse, 1_000);
+            for (place, key) in whole.iter().enumerate() {
+                next.cursor = Some(home.store.cursor_after(&filter, &next, key).unwrap());
+                let rest = home.store.list(&filter, &next).unwrap().keys;
+                assert_eq!(rest, whole[place + 1..], "{order:?} {reverse} {place}");
+            }
+            // It is good for this listing alone.
+            let other = home.store.list(&Filter::default(), &next);
+            assert_eq!(code_of(&other), Code::INVALID_CURSOR);
+        }
+    }
+}
+
+#[test]
 fn an_altered_cursor_is_refused_whichever_character_was_changed() {
     let home = filled();
     for order in [Order::Created, Order::Name, Order::Expires] {

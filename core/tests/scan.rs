@@ -2,6 +2,7 @@
 //! round it; what is said of it is true; and nothing makes the scan hang or follow a link out.
 
 use std::io::Write as _;
+use std::ops::ControlFlow;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -50,9 +51,12 @@ fn create(store: &Store, name: &str) -> (Created, String) {
 fn scan(store: &Store, path: &Path) -> (Scanned, Vec<Finding>, Vec<PathBuf>) {
     let (mut found, mut skipped) = (Vec::new(), Vec::new());
     let scanned = store
-        .scan(path, &mut |finding| found.push(finding), &mut |path, _| {
-            skipped.push(path.to_owned());
-        })
+        .scan(
+            path,
+            &mut |finding| found.push(finding),
+            &mut |path, _| skipped.push(path.to_owned()),
+            &mut |_, _| ControlFlow::Continue(()),
+        )
         .unwrap();
     assert_eq!(scanned.findings, found.len() as u64);
     assert_eq!(
@@ -291,7 +295,9 @@ fn what_is_neither_a_file_nor_a_folder_is_the_caller_s_mistake() {
     for path in ["none", "socket"] {
         let refused = home
             .store
-            .scan(root.join(path), &mut |_| {}, &mut |_, _| {})
+            .scan(root.join(path), &mut |_| {}, &mut |_, _| {}, &mut |_, _| {
+                ControlFlow::Continue(())
+            })
             .unwrap_err();
         assert_eq!(refused.code(), Code::INVALID_ARGUMENT);
         assert!(refused.to_string().contains(path), "{refused}");
@@ -336,6 +342,7 @@ fn whoever_is_told_of_a_token_may_revoke_it_there() {
                     .unwrap();
             },
             &mut |_, _| {},
+            &mut |_, _| ControlFlow::Continue(()),
         )
         .unwrap();
     assert_eq!(works, [true, false, false]);
@@ -363,4 +370,30 @@ fn a_closed_store_says_so() {
     home.store.close().unwrap();
     let closed = home.store.scan_bytes("").unwrap_err();
     assert_eq!(closed.code(), Code::CLOSED);
+}
+
+#[test]
+fn a_scan_stops_where_it_is_told_to_and_has_told_what_it_found_until_then() {
+    let home = home();
+    let (_, token) = create(&home.store, "a");
+    home.write("root/a", &token);
+    home.write("root/b", &token);
+    let (mut found, mut told) = (0, Vec::new());
+    let stopped = home.store.scan(
+        home.folder.path().join("root"),
+        &mut |_| found += 1,
+        &mut |_, _| {},
+        &mut |done, all| {
+            told.push((done, all));
+            if told.len() < 3 {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        },
+    );
+    assert_eq!(stopped.unwrap_err().code(), Code::INTERRUPTED);
+    // A file is read until it gives nothing more.
+    let one = token.len() as u64;
+    assert_eq!((found, told), (1, vec![(one, 0), (one, 0), (2 * one, 0)]));
 }

@@ -585,7 +585,7 @@ fn engine(source: &Source) -> Vec<String> {
 
 #[test]
 fn only_disk_names_the_engine() {
-    hold(&["core/src/", "cli/src/"], engine);
+    hold(&["core/src/", "cli/src/", "ffi/src/"], engine);
 }
 
 #[test]
@@ -610,6 +610,8 @@ fn control_the_engine_elsewhere_is_found() {
 
 // ---- one home of `unsafe`, one reader of the clock ----
 
+/// The C ABI (`ffi/`) is about pointers, and is not held to this; clippy holds there that every block
+/// says why it is sound.
 fn unsafe_code(source: &Source) -> Vec<String> {
     if source.path == "core/src/header.rs" {
         return Vec::new();
@@ -682,8 +684,8 @@ fn printing(source: &Source) -> Vec<String> {
 }
 
 #[test]
-fn core_does_not_print() {
-    hold(&["core/src/"], printing);
+fn libraries_do_not_print() {
+    hold(&["core/src/", "ffi/src/"], printing);
 }
 
 #[test]
@@ -727,7 +729,7 @@ fn leftovers(source: &Source) -> Vec<String> {
 
 #[test]
 fn nothing_is_left_unfinished() {
-    hold(&["core/", "cli/", "bench/"], leftovers);
+    hold(&["core/", "cli/", "ffi/", "bench/"], leftovers);
 }
 
 #[test]
@@ -784,7 +786,7 @@ fn bare_allow(source: &Source) -> Vec<String> {
 
 #[test]
 fn a_lint_is_set_aside_with_its_reason() {
-    hold(&["core/", "cli/", "bench/"], bare_allow);
+    hold(&["core/", "cli/", "ffi/", "bench/"], bare_allow);
 }
 
 #[test]
@@ -819,7 +821,7 @@ fn length(source: &Source) -> Vec<String> {
 
 #[test]
 fn no_file_is_too_long_to_read() {
-    hold(&["core/src/", "cli/src/"], length);
+    hold(&["core/src/", "cli/src/", "ffi/src/"], length);
 }
 
 #[test]
@@ -845,7 +847,7 @@ fn opening(source: &Source) -> Vec<String> {
 
 #[test]
 fn every_source_says_what_it_is() {
-    hold(&["core/", "cli/", "bench/"], opening);
+    hold(&["core/", "cli/", "ffi/", "bench/"], opening);
 }
 
 #[test]

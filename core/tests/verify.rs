@@ -338,6 +338,106 @@ fn a_project_token_is_good_only_where_its_project_is_stated() {
     );
 }
 
+/// What only the request knows goes before what the requirement says of the same, in every way to
+/// ask; what a requirement cannot hold, a request can say, and nothing is good for it.
+#[test]
+fn a_request_adds_to_a_requirement_what_only_it_knows() {
+    let home = Home::new();
+    home.project("shop", &["a"], None);
+    home.project("blog", &["a"], None);
+    let (_, token) = home.key(|new| {
+        new.project = Some("shop".into());
+        new.owner = Some("ann".into());
+        new.ip_list = vec!["10.0.0.0/8".parse().unwrap()];
+    });
+    let inside: IpAddr = "10.0.0.1".parse().unwrap();
+    let outside: IpAddr = "11.0.0.1".parse().unwrap();
+    let nothing = plain();
+    let all = plain().project("shop").unwrap().owner("ann").unwrap();
+    let all = all.ip(inside);
+    let any = plain().any_project().ip(inside);
+    let rows = [
+        (nothing.request(), Code::WRONG_PROJECT),
+        (nothing.request().project("shop"), Code::IP_NOT_ALLOWED),
+        (nothing.request().project("shop").ip(inside), Code::OK),
+        (all.request(), Code::OK),
+        (all.request().project("blog"), Code::WRONG_PROJECT),
+        (all.request().owner("bob"), Code::WRONG_OWNER),
+        (all.request().ip(outside), Code::IP_NOT_ALLOWED),
+        (any.request(), Code::OK),
+        (any.request().project("blog"), Code::WRONG_PROJECT),
+        (
+            any.request().project("no such name!\0"),
+            Code::WRONG_PROJECT,
+        ),
+    ];
+    for (request, expected) in rows {
+        // The first from the file, the second from memory.
+        for _ in 0..2 {
+            let asked = home.store.verify(token.expose(), request);
+            let code = asked.map_or_else(|e| e.code(), |_| Code::OK);
+            assert_eq!(code, expected, "{request:?}");
+        }
+        let later = home.store.verify_at(token.expose(), request, at(START));
+        assert_eq!(later.map_or_else(|e| e.code(), |_| Code::OK), expected);
+        let why = home.store.explain(token.expose(), request).unwrap();
+        assert_eq!(
+            why.outcome.map_or_else(|d| d.code(), |_| Code::OK),
+            expected
+        );
+        let value = format!("Bearer {}", token.expose());
+        let header = home.store.verify_authorization(value, request);
+        assert_eq!(header.map_or_else(|e| e.code(), |_| Code::OK), expected);
+    }
+    let shared = Arc::new(all);
+    assert!(home.store.verify(token.expose(), &shared).is_ok());
+}
+
+/// A key without a project has the stated one looked up, whose name may be any text.
+#[test]
+fn a_project_that_a_request_names_need_not_be_a_name() {
+    let home = Home::new();
+    home.project("shop", &[], None);
+    let (_, free) = home.key(|_| {});
+    let requirement = plain();
+    for (name, expected) in [
+        ("shop", Code::OK),
+        ("", Code::WRONG_PROJECT),
+        ("no such name!\0", Code::WRONG_PROJECT),
+        (&"x".repeat(100_000), Code::WRONG_PROJECT),
+    ] {
+        let asked = home
+            .store
+            .verify(free.expose(), requirement.request().project(name));
+        assert_eq!(asked.map_or_else(|e| e.code(), |_| Code::OK), expected);
+    }
+}
+
+#[test]
+fn what_is_verified_tells_its_id_and_its_owner_as_text_and_as_bytes() {
+    // One that is kept with the key, and one that is too long for that.
+    for owner in [
+        "ann",
+        "an owner that is longer than what is kept beside a key",
+    ] {
+        as_text_and_as_bytes(owner);
+    }
+}
+
+fn as_text_and_as_bytes(owner: &str) {
+    let home = Home::new();
+    let (id, token) = home.key(|new| new.owner = Some(owner.into()));
+    for _ in 0..2 {
+        let verified = home.store.verify(token.expose(), &plain()).unwrap();
+        assert_eq!(
+            (verified.key_id(), verified.key_id_text()),
+            (id, id.to_text())
+        );
+        assert_eq!(verified.owner_bytes(), verified.owner().map(str::as_bytes));
+        assert_eq!(verified.owner(), Some(owner));
+    }
+}
+
 #[test]
 fn a_stated_owner_must_be_the_keys() {
     let home = Home::new();
