@@ -324,6 +324,11 @@ pub unsafe extern "C" fn keyfob_store_verify_authorization(
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::undocumented_unsafe_blocks,
+        reason = "every pointer is NULL, or to a local that outlives the call and is as long as is said"
+    )]
+
     use std::mem::offset_of;
     use std::ptr::null;
 
@@ -397,7 +402,7 @@ mod tests {
         let (_folder, store, token) = home();
         let mut out = used();
         assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
-        let id = keyfob_core::KeyId::parse(token[token.len() - 71..][..22].as_bytes());
+        let id = keyfob_core::KeyId::parse(&token.as_bytes()[token.len() - 71..][..22]);
         store.store.revoke(id.unwrap(), &Revoke::default()).unwrap();
         for mut out in [used(), out] {
             assert_eq!(verify(&store, &token, &raw mut out), Some(Code::REVOKED));
