@@ -1017,7 +1017,8 @@ typedef int32_t keyfob_status;
  * A text, or bytes, of the caller's. It is looked at during the call and not kept.
  *
  * NULL with a size of 0 is a text that is not stated; any other pointer with a size of 0 is an
- * empty one. The layout of this struct never changes.
+ * empty one. NULL with any other size, \ref KEYFOB_NUL too, is a mistake and answers NULL_ARGUMENT. The layout
+ * of this struct never changes.
  */
 typedef struct keyfob_text {
   /**
