@@ -198,7 +198,8 @@ pub unsafe extern "C" fn keyfob_store_open_or_create(
 }
 
 /// Closes a store, and frees the handle whatever the status is. The handles that
-/// keyfob_store_with_actor() made of it, and its iterators, answer CLOSED afterwards. Of several
+/// keyfob_store_with_actor() made of it answer CLOSED afterwards; its iterators give what they have read
+/// already, and CLOSED where they had to read more. Of several
 /// handles that this process opened on the file the last one writes what last-used times were kept,
 /// and closes the file.
 ///
