@@ -53,7 +53,6 @@ struct sizes {
 };
 
 extern const struct call CALLS[];
-extern const size_t CALL_COUNT;
 extern const struct one ONES[];
 extern const size_t ONE_COUNT;
 extern const struct sizes SIZES[];

@@ -68,7 +68,7 @@ class Writer:
         if has_status:
             body = [*before, f"const keyfob_status status = {called};", *after, "return status;"]
         elif function.returns == "void":
-            body = [*before, f"{called};", "return KEYFOB_OK;"]
+            body = [*before, f"{called};", *after, "return KEYFOB_OK;"]
         elif function.returns == "keyfob_status":
             body = [*before, f"return {called};"]
         elif function.returns.endswith("*"):
@@ -122,6 +122,10 @@ class Writer:
             if kind.startswith("const"):
                 fill = f"keyfob_info_head(w_info(w), {name}_made);" if name == "hash" else f"keyfob_key_id_bytes(w_key(w), {name}_made);"
                 return [*lines, fill, f"{kind}{name} = {null}{name}_made;"], []
+            if function.returns == "void":
+                bytes_of = re.search(rf"\\param\[out\] {name}\s+(\d+) bytes", function.doc)
+                return ([*lines, f"{kind}{name} = {null}{name}_made;"],
+                        [f'if (IS_NULL(v, 0)) {{ judge_bytes("{name}", {name}_made, 0, {bytes_of[1]}, 0); }}'])
             return ([*lines, f"{kind}{name} = {null}{name}_made;"],
                     [f'{on_failure}{{ if ({name} != NULL) {{ judge_bytes("{name}", {name}_made, 0, 16, 0); }} }}'])
         if of == "keyfob_new_key" and kind.endswith("*const *"):
@@ -204,7 +208,7 @@ class Writer:
     def field(self, number: int, function: header.Function, at: int, p: header.Place, of: str, member: header.Place) -> None:
         def add(value: str, kind: str, expected: str, shown: str) -> None:
             self.bytes += 1
-            self.calls.append(f"static const {kind} BYTES_{self.bytes} = {value};\n")
+            self.calls.append(f"static {kind} BYTES_{self.bytes} = {value};\n")
             self.one(number, f"{function.name} with {shown} in {of}.{member.name}",
                      f"{at}, FIELD, 0, offsetof({of}, {member.name}), sizeof BYTES_{self.bytes}, &BYTES_{self.bytes}, 0", expected)
 
@@ -213,7 +217,7 @@ class Writer:
                 add("UINT32_C(0x80000000)", "uint32_t", "KEYFOB_UNKNOWN_OPTION", "a bit that means nothing")
             elif re.search(r"\b[Oo]ne of \\ref", member.doc):
                 add("UINT32_C(0x7fffffff)", "uint32_t", "KEYFOB_UNKNOWN_OPTION", "a number that means nothing")
-            elif member.doc == "0.":
+            elif member.name == "reserved":
                 add("1", "uint32_t", "KEYFOB_UNKNOWN_OPTION", "1")
             elif member.name == "ip_size":
                 for value in ("3", "17", "UINT32_MAX"):
@@ -234,7 +238,7 @@ class Writer:
         elif member.is_pointer:
             fields = [f.name for f in self.declared.structs[of]]
             counted = f"{member.name}_count" in fields and member.name != "retired_peppers"
-            add("NULL", "void *const", "KEYFOB_NULL_ARGUMENT" if counted else "ANY", "NULL")
+            add("NULL", "void *", "KEYFOB_NULL_ARGUMENT" if counted else "ANY", "NULL")
 
     def write(self) -> str:
         spans = []
@@ -247,9 +251,10 @@ class Writer:
             self.vary(number, function)
             table.append(f'    {{ "{function.name}", call_{number} }},')
         lines = ["/* Written by tests/c/sweep.py. */", '#include "sweep.h"', "", "#include <string.h>", "", *spans, "", *self.calls]
-        for kind, name, count, rows in (("call", "CALLS", "CALL_COUNT", table), ("one", "ONES", "ONE_COUNT", self.ones), ("sizes", "SIZES", "SIZES_COUNT", self.sizes)):
-            lines += [f"const struct {kind} {name}[] = {{", *rows, "};", f"const size_t {count} = LENGTH({name});", ""]
-        return "\n".join(lines).replace("const void *const BYTES", "void *const BYTES").replace("static const void *const", "static void *const")
+        for kind, name, rows in (("call", "CALLS", table), ("one", "ONES", self.ones), ("sizes", "SIZES", self.sizes)):
+            lines += [f"const struct {kind} {name}[] = {{", *rows, "};", ""]
+        lines += ["const size_t ONE_COUNT = LENGTH(ONES);", "const size_t SIZES_COUNT = LENGTH(SIZES);", ""]
+        return "\n".join(lines)
 
 
 if __name__ == "__main__":
