@@ -199,6 +199,15 @@ class CheckInstall(unittest.TestCase):
             self.assertEqual((done.returncode, "nothing was installed" in done.stderr), (1, True), planted)
 
 
+class CheckCargoC(unittest.TestCase):
+    check = script("check-cargo-c")
+
+    def test_each_difference_is_found(self):
+        ours = {"version": {"0.1.0"}, "soname": ["libkeyfob.so.0"]}
+        self.assertEqual(self.check.faults(ours, dict(ours)), [])
+        self.assertEqual(len(self.check.faults(ours, {**ours, "soname": ["libkeyfob.so.0.1"]})), 1)
+
+
 class Parts(unittest.TestCase):
     """scripts/parts.sh: what fails is counted and named, and does not stop the rest."""
 
