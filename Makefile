@@ -1,6 +1,6 @@
 # Every target is one script; `make help` says what each does.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench campaign lint
+.PHONY: help demo install test bench campaign lint
 
 help: ## Say what there is to do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -8,6 +8,9 @@ help: ## Say what there is to do
 demo: ## Build the command and watch it create, verify, rotate and revoke real keys
 	@cargo build --locked --release --package keyfob-cli
 	@KEYFOB_BIN="$$(scripts/target-dir)/release/keyfob" scripts/demo.sh
+
+install: ## Build and install the C library: PREFIX=/usr/local LIBDIR=lib DESTDIR=
+	@scripts/install
 
 test: ## Do all the set-up that the tests need, then run every test
 	@scripts/test

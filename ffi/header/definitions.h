@@ -11,7 +11,7 @@
     (KEYFOB_VERSION_MAJOR * 1000000 + KEYFOB_VERSION_MINOR * 1000 + KEYFOB_VERSION_PATCH)
 
 /** The ABI that this header describes; keyfob_abi_version() tells that of the library. */
-#define KEYFOB_ABI_VERSION 0
+#define KEYFOB_ABI_VERSION @ABI@
 
 /** As the size of a text: it is a C string, which a NUL ends. */
 #define KEYFOB_NUL SIZE_MAX

@@ -21,15 +21,9 @@ pub extern "C" fn keyfob_version() -> *const c_char {
 /// \since 0.1
 #[unsafe(no_mangle)]
 pub extern "C" fn keyfob_version_number() -> u32 {
-    const fn part(text: &str) -> u32 {
-        match u32::from_str_radix(text, 10) {
-            Ok(number) => number,
-            Err(_) => panic!("cargo gives numbers"),
-        }
-    }
-    const NUMBER: u32 = part(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
-        + part(env!("CARGO_PKG_VERSION_MINOR")) * 1_000
-        + part(env!("CARGO_PKG_VERSION_PATCH"));
+    const NUMBER: u32 = number(env!("CARGO_PKG_VERSION_MAJOR")) * 1_000_000
+        + number(env!("CARGO_PKG_VERSION_MINOR")) * 1_000
+        + number(env!("CARGO_PKG_VERSION_PATCH"));
     NUMBER
 }
 
@@ -45,5 +39,12 @@ pub extern "C" fn keyfob_abi_version() -> u32 {
 }
 
 /// Raised by a change that a program which was compiled before would not survive, and by nothing
-/// else.
-pub(crate) const ABI_VERSION: u32 = 0;
+/// else. It stands in `Cargo.toml`, where `build.rs` reads it.
+const ABI_VERSION: u32 = number(env!("KEYFOB_ABI_VERSION"));
+
+const fn number(text: &str) -> u32 {
+    match u32::from_str_radix(text, 10) {
+        Ok(number) => number,
+        Err(_) => panic!("cargo gives numbers"),
+    }
+}

@@ -99,6 +99,7 @@ fn definitions() -> String {
         text = text.replace(&format!("@{name}@"), part);
     }
     let text = text.replace("@VERSION@", version);
+    let text = text.replace("@ABI@", env!("KEYFOB_ABI_VERSION"));
     assert!(!text.contains('@'), "a placeholder was left");
     format!("\n{}", text.trim_end())
 }

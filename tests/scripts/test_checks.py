@@ -6,6 +6,7 @@ Run by scripts/test; by hand: python3 tests/scripts/test_checks.py
 
 import importlib.machinery
 import importlib.util
+import os
 import subprocess
 import sys
 import tempfile
@@ -144,6 +145,67 @@ class CheckSyscalls(unittest.TestCase):
         self.assertEqual(self.check.faults([], ["pread64"] * 1000), [])
         self.assertEqual(len(self.check.faults(["pread64"], ["pread64"] * 1000)), 1)
         self.assertEqual(len(self.check.faults([], [])), 1)
+
+
+class CheckInstall(unittest.TestCase):
+    check = script("check-install")
+    DYNAMIC = " (SONAME)  Library soname: [libkeyfob.so.3]\n (FLAGS_1)  Flags: NOW NODELETE\n"
+
+    def test_a_shared_library_as_it_should_be_passes(self):
+        self.assertEqual(self.check.shared_faults(self.DYNAMIC, "3"), [])
+        ldd = "\tlinux-vdso.so.1 (0x1)\n\tlibc.so.6 => /lib/libc.so.6 (0x2)\n\t/lib64/ld-linux-x86-64.so.2 (0x3)\n"
+        self.assertEqual(self.check.needed_faults(ldd), [])
+
+    def test_each_fault_of_a_shared_library_is_found(self):
+        for planted in (self.DYNAMIC.replace("so.3", "so.4"), self.DYNAMIC.replace("(SONAME)", "(NEEDED)"),
+                        self.DYNAMIC.replace(" NODELETE", "")):
+            self.assertEqual(len(self.check.shared_faults(planted, "3")), 1, planted)
+        for planted in ("\tlibssl.so.3 => /lib/libssl.so.3 (0x1)\n", "\tlibcrypt.so.1 => not found\n", ""):
+            self.assertEqual(len(self.check.needed_faults(planted)), 1, planted)
+
+    def test_links_that_lead_elsewhere_are_found(self):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            self.assertEqual(len(self.check.link_faults(folder, "3.0.0", "3")), 3)
+            (folder / "libkeyfob.so.3.0.0").touch()
+            (folder / "libkeyfob.so.3").symlink_to("libkeyfob.so.3.0.0")
+            (folder / "libkeyfob.so").symlink_to("libkeyfob.so.2.0.0")
+            self.assertEqual(len(self.check.link_faults(folder, "3.0.0", "3")), 1)
+            (folder / "libkeyfob.so").unlink()
+            (folder / "libkeyfob.so").symlink_to("libkeyfob.so.3.0.0")
+            self.assertEqual(self.check.link_faults(folder, "3.0.0", "3"), [])
+
+    def test_foreign_and_missing_names_are_found(self):
+        ours = {"keyfob_version", "keyfob_store_open"}
+        self.assertEqual(self.check.archive_faults(ours, ours), [])
+        self.assertNotEqual(self.check.archive_faults(ours | {"rust_eh_personality"}, ours), [])
+        self.assertEqual(len(self.check.archive_faults(ours - {"keyfob_version"}, ours)), 1)
+        self.assertEqual(len(self.check.archive_faults(set(), set())), 1)
+
+    def test_versions_that_differ_are_found(self):
+        self.assertEqual(self.check.version_faults({"a": "1.0.0", "b": "1.0.0"}), [])
+        self.assertEqual(len(self.check.version_faults({"a": "1.0.0", "b": "1.0.1", "c": "1.0.0"})), 1)
+
+    def test_before_1_0_another_minor_will_not_do(self):
+        self.assertEqual(self.check.answers("0.2.1"), {
+            "0.2.1": True, "0.2": True, "0.2.2": False, "0.3": False, "1.0": False, "0.1": False})
+        self.assertEqual(self.check.answers("1.2.0")["1.1"], True)
+
+    def test_a_prefix_that_no_pkg_config_file_can_hold_is_refused_before_anything_is_built(self):
+        for planted in ("relative", "/with blank", "/with$dollar"):
+            done = subprocess.run(
+                [str(SCRIPTS / "install")], env={**os.environ, "PREFIX": planted, "CARGO": "false"},
+                stdin=subprocess.DEVNULL, capture_output=True, text=True)
+            self.assertEqual((done.returncode, "nothing was installed" in done.stderr), (1, True), planted)
+
+
+class CheckCargoC(unittest.TestCase):
+    check = script("check-cargo-c")
+
+    def test_each_difference_is_found(self):
+        ours = {"version": {"0.1.0"}, "soname": ["libkeyfob.so.0"]}
+        self.assertEqual(self.check.faults(ours, dict(ours)), [])
+        self.assertEqual(len(self.check.faults(ours, {**ours, "soname": ["libkeyfob.so.0.1"]})), 1)
 
 
 class Parts(unittest.TestCase):
