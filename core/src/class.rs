@@ -47,11 +47,15 @@ impl Owner {
     }
 
     pub(crate) fn as_str(&self) -> Option<&str> {
+        str::from_utf8(self.as_bytes()?).ok()
+    }
+
+    pub(crate) fn as_bytes(&self) -> Option<&[u8]> {
         let bytes: &[u8; OWNER_BYTES] = bytemuck::must_cast_ref(&self.0);
         let end = bytes.iter().position(|byte| *byte == 0);
         let owner = bytes.get(..end.unwrap_or(OWNER_BYTES))?;
         // An owner is never empty.
-        str::from_utf8(owner).ok().filter(|owner| !owner.is_empty())
+        (!owner.is_empty()).then_some(owner)
     }
 }
 

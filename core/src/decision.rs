@@ -211,6 +211,14 @@ impl Verified {
         self.0.owner()
     }
 
+    /// The same as bytes, for another language: without the look at them that a `&str` takes.
+    pub fn owner_bytes(&self) -> Option<&[u8]> {
+        match &self.0.class.long_owner {
+            Some(long) => Some(long.as_bytes()),
+            None => self.0.owner.as_bytes(),
+        }
+    }
+
     /// The name of the project that the key is bound to.
     pub fn project(&self) -> Option<&str> {
         self.0.class.project.as_deref()

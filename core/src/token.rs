@@ -306,7 +306,7 @@ macro_rules! label {
 
             /// The bytes of the text.
             #[inline]
-            pub(crate) fn as_bytes(&self) -> &[u8] {
+            pub fn as_bytes(&self) -> &[u8] {
                 self.bytes.get(..usize::from(self.len)).unwrap_or(&self.bytes)
             }
         }

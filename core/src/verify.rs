@@ -245,11 +245,8 @@ impl Store {
         match self.judge_cached(inner, token, &request, seen) {
             Some(outcome) => outcome,
             None if self.is_none(inner, token, seen) => self.refuse_none(),
-            None => {
-                // A copy, made here alone: what is lent has to be put into memory.
-                let request = request;
-                self.verify_uncached(inner, token, &request, seen)
-            }
+            // A copy, made here alone: what is lent has to be put into memory.
+            None => self.verify_uncached(inner, token, &{ request }, seen),
         }
     }
 

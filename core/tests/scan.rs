@@ -380,7 +380,7 @@ fn a_scan_stops_where_it_is_told_to_and_has_told_what_it_found_until_then() {
     home.write("root/b", &token);
     let (mut found, mut told) = (0, Vec::new());
     let stopped = home.store.scan(
-        &home.folder.path().join("root"),
+        home.folder.path().join("root"),
         &mut |_| found += 1,
         &mut |_, _| {},
         &mut |done, all| {

@@ -414,15 +414,27 @@ fn a_project_that_a_request_names_need_not_be_a_name() {
 }
 
 #[test]
-fn what_is_verified_tells_its_id_as_text_and_as_bytes() {
+fn what_is_verified_tells_its_id_and_its_owner_as_text_and_as_bytes() {
+    // One that is kept with the key, and one that is too long for that.
+    for owner in [
+        "ann",
+        "an owner that is longer than what is kept beside a key",
+    ] {
+        as_text_and_as_bytes(owner);
+    }
+}
+
+fn as_text_and_as_bytes(owner: &str) {
     let home = Home::new();
-    let (id, token) = home.key(|_| {});
+    let (id, token) = home.key(|new| new.owner = Some(owner.into()));
     for _ in 0..2 {
         let verified = home.store.verify(token.expose(), &plain()).unwrap();
         assert_eq!(
             (verified.key_id(), verified.key_id_text()),
             (id, id.to_text())
         );
+        assert_eq!(verified.owner_bytes(), verified.owner().map(str::as_bytes));
+        assert_eq!(verified.owner(), Some(owner));
     }
 }
 

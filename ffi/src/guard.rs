@@ -23,6 +23,7 @@ fn quiet() {
 }
 
 /// What the body answers; none where it panicked.
+#[inline]
 pub(crate) fn caught<T>(body: impl FnOnce() -> T) -> Option<T> {
     quiet();
     match catch_unwind(AssertUnwindSafe(body)) {
@@ -136,6 +137,11 @@ pub(crate) unsafe fn free<T>(object: *mut T) {
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::undocumented_unsafe_blocks,
+        reason = "every pointer is NULL, or to a local that outlives the call and is as long as is said"
+    )]
+
     use super::*;
     use crate::status::of;
 

@@ -4,7 +4,7 @@
 use std::ffi::c_char;
 use std::sync::atomic::Ordering;
 
-use keyfob_core::{Code, Timestamp, Verified, limits};
+use keyfob_core::{Code, Timestamp, Verified, VerifyError, limits};
 
 use crate::error::Fault;
 use crate::guard::caught;
@@ -99,7 +99,7 @@ unsafe fn fill(out: *mut keyfob_verification, verified: &Verified) {
         put(&raw mut (*out).key_id, &verified.key_id_text());
         let size = put(
             &raw mut (*out).environment,
-            verified.environment().as_str().as_bytes(),
+            verified.environment().as_bytes(),
         );
         (&raw mut (*out).environment_size).write(size);
         let size = put(
@@ -109,7 +109,7 @@ unsafe fn fill(out: *mut keyfob_verification, verified: &Verified) {
         (&raw mut (*out).project_size).write(size);
         let size = put(
             &raw mut (*out).owner,
-            verified.owner().unwrap_or_default().as_bytes(),
+            verified.owner_bytes().unwrap_or_default(),
         );
         (&raw mut (*out).owner_size).write(size);
         (&raw mut (*out).reserved).write([0; 5]);
@@ -151,37 +151,50 @@ unsafe fn clear(out: *mut keyfob_verification) {
     let _ = unsafe { Place::new(out) };
 }
 
-/// A verification, and where its answer goes.
+/// The status of a verification, and its answer, where there is one. Both are looked at where they
+/// are: to move them would cost more than all the rest.
+///
+/// # Safety
+/// As [`give`].
+#[inline]
+unsafe fn answer(
+    out: *mut keyfob_verification,
+    judged: &Result<Verified, VerifyError>,
+) -> Result<keyfob_status, Fault> {
+    match judged {
+        // SAFETY: as above.
+        Ok(verified) => unsafe { give(out, verified) }.map(|()| OK),
+        Err(error) => Ok(of(error.code())),
+    }
+}
+
+/// A verification on a handle; where it does not succeed there is no answer.
 ///
 /// # Safety
 /// `store` is NULL, or a handle that is not closed during the call; `out` as in [`give`].
 #[inline]
-unsafe fn verified(
+unsafe fn verifying(
     store: *const keyfob_store,
     out: *mut keyfob_verification,
-    verify: impl FnOnce(&keyfob_store) -> Result<Verified, keyfob_status>,
+    verify: impl FnOnce(&keyfob_store) -> Result<keyfob_status, Fault>,
 ) -> keyfob_status {
-    let body = || {
-        // SAFETY: as above.
-        let handle = unsafe { store.as_ref() }.ok_or(of(Code::NULL_ARGUMENT))?;
-        if handle.poisoned.load(Ordering::Acquire) {
-            return Err(of(Code::POISONED));
+    // SAFETY: as above.
+    let status = match unsafe { store.as_ref() } {
+        None => of(Code::NULL_ARGUMENT),
+        Some(handle) if handle.poisoned.load(Ordering::Acquire) => of(Code::POISONED),
+        Some(handle) => {
+            let verify = || verify(handle).unwrap_or_else(|fault| of(fault.code()));
+            caught(verify).unwrap_or_else(|| {
+                handle.poisoned.store(true, Ordering::Release);
+                of(Code::INTERNAL)
+            })
         }
-        let verified = caught(|| verify(handle)).unwrap_or_else(|| {
-            handle.poisoned.store(true, Ordering::Release);
-            Err(of(Code::INTERNAL))
-        })?;
-        // SAFETY: as above.
-        unsafe { give(out, &verified) }.map_err(|fault| of(fault.code()))
     };
-    match body() {
-        Ok(()) => OK,
-        Err(status) => {
-            // SAFETY: as above.
-            unsafe { clear(out) };
-            status
-        }
+    if status != OK {
+        // SAFETY: as above.
+        unsafe { clear(out) };
     }
+    status
 }
 
 /// Whether a token is good for what is required, now. It is only where the status is 0.
@@ -218,14 +231,10 @@ pub unsafe extern "C" fn keyfob_store_verify(
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
     unsafe {
-        verified(store, verification, |handle| {
-            let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
-            let request =
-                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
-            handle
-                .store
-                .verify(token, request)
-                .map_err(|error| of(error.code()))
+        verifying(store, verification, |handle| {
+            let token = bytes(token, token_size, "token")?;
+            let request = self::request(handle, requirement, request)?;
+            answer(verification, &handle.store.verify(token, request))
         })
     }
 }
@@ -259,14 +268,11 @@ pub unsafe extern "C" fn keyfob_store_verify_at(
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
     unsafe {
-        verified(store, verification, |handle| {
-            let token = bytes(token, token_size, "token").map_err(|fault| of(fault.code()))?;
-            let request =
-                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
-            let judged = handle
-                .store
-                .verify_at(token, request, Timestamp::from_unix(at));
-            judged.map_err(|error| of(error.code()))
+        verifying(store, verification, |handle| {
+            let token = bytes(token, token_size, "token")?;
+            let request = self::request(handle, requirement, request)?;
+            let at = Timestamp::from_unix(at);
+            answer(verification, &handle.store.verify_at(token, request, at))
         })
     }
 }
@@ -301,19 +307,28 @@ pub unsafe extern "C" fn keyfob_store_verify_authorization(
 ) -> keyfob_status {
     // SAFETY: the caller's pointers.
     unsafe {
-        verified(store, verification, |handle| {
-            let value = bytes(value, value_size, "value").map_err(|fault| of(fault.code()))?;
-            let request =
-                self::request(handle, requirement, request).map_err(|fault| of(fault.code()))?;
-            let judged = handle.store.verify_authorization(value, request);
-            let verified = judged.map_err(|error| of(error.code()))?;
-            verified.ok_or(of(Code::NO_CREDENTIALS))
+        verifying(store, verification, |handle| {
+            let value = bytes(value, value_size, "value")?;
+            let request = self::request(handle, requirement, request)?;
+            match handle
+                .store
+                .verify_authorization(value, request)
+                .transpose()
+            {
+                Some(judged) => answer(verification, &judged),
+                None => Ok(of(Code::NO_CREDENTIALS)),
+            }
         })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    #![allow(
+        clippy::undocumented_unsafe_blocks,
+        reason = "every pointer is NULL, or to a local that outlives the call and is as long as is said"
+    )]
+
     use std::mem::offset_of;
     use std::ptr::null;
 
@@ -387,7 +402,7 @@ mod tests {
         let (_folder, store, token) = home();
         let mut out = used();
         assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
-        let id = keyfob_core::KeyId::parse(token[token.len() - 71..][..22].as_bytes());
+        let id = keyfob_core::KeyId::parse(&token.as_bytes()[token.len() - 71..][..22]);
         store.store.revoke(id.unwrap(), &Revoke::default()).unwrap();
         for mut out in [used(), out] {
             assert_eq!(verify(&store, &token, &raw mut out), Some(Code::REVOKED));
