@@ -1184,11 +1184,12 @@ typedef struct keyfob_requirement_spec {
    */
   size_t scopes_count;
   /**
-   * At least one of these is required, beside the others.
+   * At least one of these is required, beside the others; NULL requires none of any.
    */
   const struct keyfob_text *any_scopes;
   /**
-   * How many; 0 requires none.
+   * How many. Any of 0 scopes, of a pointer that is not NULL, is EMPTY_REQUIREMENT: a list that
+   * happened to be empty does not let everybody in.
    */
   size_t any_scopes_count;
   /**
@@ -2640,8 +2641,9 @@ KEYFOB_NOEXCEPT;
 /**
  * Compiles a requirement. Make it once and use it for every request.
  *
- * Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT,
- * LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
+ * Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; EMPTY_REQUIREMENT of any of
+ * no scopes; INVALID_ARGUMENT, LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8;
+ * UNKNOWN_OPTION; NULL_ARGUMENT.
  *
  * Threads: any.
  *

@@ -34,9 +34,10 @@ pub struct keyfob_requirement_spec {
     pub scopes: *const keyfob_text,
     /// How many.
     pub scopes_count: usize,
-    /// At least one of these is required, beside the others.
+    /// At least one of these is required, beside the others; NULL requires none of any.
     pub any_scopes: *const keyfob_text,
-    /// How many; 0 requires none.
+    /// How many. Any of 0 scopes, of a pointer that is not NULL, is EMPTY_REQUIREMENT: a list that
+    /// happened to be empty does not let everybody in.
     pub any_scopes_count: usize,
     /// The project: its tokens are good, and keys without a project.
     pub project: keyfob_text,
@@ -92,7 +93,7 @@ unsafe fn requirement(from: *const keyfob_requirement_spec) -> Result<Requiremen
         Fault::misuse(Code::INVALID_ARGUMENT, why)
     };
     let mut required = Requirement::new().scopes(all)?;
-    if !any.is_empty() {
+    if !asked.any_scopes.is_null() {
         required = required.any_scopes(any)?;
     }
     required = match (project, asked.flags & any_project != 0) {
@@ -115,8 +116,9 @@ unsafe fn requirement(from: *const keyfob_requirement_spec) -> Result<Requiremen
 
 /// Compiles a requirement. Make it once and use it for every request.
 ///
-/// Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; INVALID_ARGUMENT,
-/// LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8; UNKNOWN_OPTION; NULL_ARGUMENT.
+/// Errors: INVALID_SCOPE for a scope that does not parse or holds "*"; EMPTY_REQUIREMENT of any of
+/// no scopes; INVALID_ARGUMENT, LIMIT_EXCEEDED where a name is not of its form; NOT_UTF8;
+/// UNKNOWN_OPTION; NULL_ARGUMENT.
 ///
 /// Threads: any.
 ///

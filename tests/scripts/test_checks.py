@@ -24,6 +24,18 @@ def script(name: str):
     return module
 
 
+class CheckCpp(unittest.TestCase):
+    not_offered = staticmethod(script("check-cpp").not_offered)
+    C = "/* keyfob_old(x) */\ntypedef enum { KEYFOB_BUSY = 407, } e;\n  KEYFOB_LOCKED = 406,\nint keyfob_store_close(void);\n"
+
+    def test_what_is_used_is_offered(self):
+        self.assertEqual(self.not_offered(self.C, "x<keyfob_store_close>(KEYFOB_LOCKED);"), [])
+
+    def test_what_only_a_comment_names_is_not(self):
+        comment = "// keyfob_store_close()\n/** \\ref KEYFOB_LOCKED */"
+        self.assertEqual(self.not_offered(self.C, comment), ["KEYFOB_LOCKED", "keyfob_store_close"])
+
+
 class DemoNormalise(unittest.TestCase):
     normalise = staticmethod(script("demo-normalise").normalise)
 
