@@ -249,6 +249,17 @@ keyfob_status keyfob_thing_new(const char *name, struct keyfob_thing **thing, st
             self.assertEqual(len(self.check.faults(self.GOOD.replace(said, instead))), 1, said)
         self.assertEqual(len(self.check.faults("")), 1)
 
+    def test_doxygen_warns_of_what_has_no_comment(self):
+        for header, warns in (("/** \\file\n * All. */\n/** One. */\nint one(void);\n", False),
+                              ("/** \\file\n * All. */\n/** One. */\nint one(void);\nint two(void);\n", True)):
+            with tempfile.TemporaryDirectory() as folder:
+                root = Path(folder)
+                (root / "docs").mkdir()
+                (root / "docs/Doxyfile").write_text((SCRIPTS.parent / "docs/Doxyfile").read_text())
+                (root / "include").mkdir()
+                (root / "include/planted.h").write_text(header)
+                self.assertEqual(bool(self.check.warnings(root)), warns)
+
 
 class CheckExamples(unittest.TestCase):
     check = script("check-examples")
