@@ -28,16 +28,22 @@ impl Drop for Child {
 
 impl Child {
     pub(crate) fn start(what: &str, store: &Path, more: &[&str]) -> Outcome<Self> {
-        let mut process = Command::new(std::env::current_exe()?)
-            .args(["child", what])
-            .arg(store)
-            .args(more)
+        let mut command = Command::new(std::env::current_exe()?);
+        Self::run(command.args(["child", what]).arg(store).args(more), None)
+    }
+
+    /// Another program, which is told a line first, where there is one, and says "ready".
+    pub(crate) fn run(command: &mut Command, first: Option<&str>) -> Outcome<Self> {
+        let mut process = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
         let to = process.stdin.take().ok_or("no way in")?;
         let from = BufReader::new(process.stdout.take().ok_or("no way out")?);
         let mut child = Child { process, to, from };
+        if let Some(line) = first {
+            child.say(line)?;
+        }
         match child.hear()?.as_str() {
             "ready" => Ok(child),
             other => Err(format!("another process said {other:?} and not that it is ready").into()),

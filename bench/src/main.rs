@@ -15,6 +15,7 @@
 )]
 
 mod bulk;
+mod c;
 mod changes;
 mod child;
 mod machine;

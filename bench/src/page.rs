@@ -83,6 +83,8 @@ fn method(scale: &Scale) -> String {
          - **Changes** are durable when they return, everywhere: two `fdatasync` in keyfob and redb, which processes \
          share; SQLite with `synchronous = FULL`; LMDB with its defaults; Redis with `appendfsync always`. Each \
          adds or updates a key and appends an event, in a store of {keys} keys.\n\
+         - **From C**, a program that `cc -O2` links with the installed `libkeyfob.so` verifies one token in a process of its \
+         own, in turn with the same call from Rust, and counts every allocation.\n\
          - **From Python**, the packages are measured as their pages show them, in one process of `python3`, with the number \
          of keys that each row names.\n\
          - The checks of a verification for staleness and for a fork are a part of each figure and cannot be told apart \

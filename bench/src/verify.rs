@@ -31,7 +31,8 @@ pub(crate) fn floor_contender<'a>() -> Contender<'a> {
 /// Rows of verifications and refusals in a store of 1,000 keys.
 pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome<()> {
     const KEYS: usize = 1_000;
-    let store = options().create(folder.join("verify"))?;
+    let path = folder.join("verify");
+    let store = options().create(&path)?;
     let mut tokens = Tokens::default();
     fill(&store, KEYS, 1, &mut tokens)?;
     let one = tokens.get(0);
@@ -118,6 +119,7 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
             .profile("bound"),
     );
     two_threads(report, &store, one, &asked, scale);
+    crate::c::rows(report, folder, (&store, &path), (one, &asked), scale)?;
 
     report.section("Refusals");
     report.add(

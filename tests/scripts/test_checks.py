@@ -338,6 +338,67 @@ class CheckC(unittest.TestCase):
                 self.in_folder(lambda folder: run(folder, body))
 
 
+class CheckCDocs(unittest.TestCase):
+    check = script("check-c-docs")
+    GOOD = """
+/**
+ * Makes a thing.
+ *
+ * Errors: NULL_ARGUMENT.
+ *
+ * Threads: any.
+ *
+ * \\param name        its name
+ * \\param[out] thing  the thing; free it with keyfob_thing_free()
+ * \\param[out] err    why it failed; may be NULL
+ * \\since 0.1
+ */
+KEYFOB_NODISCARD
+keyfob_status keyfob_thing_new(const char *name, struct keyfob_thing **thing, struct keyfob_error **err) KEYFOB_NOEXCEPT;
+"""
+
+    def test_a_comment_that_says_everything_passes(self):
+        self.assertEqual(self.check.faults(self.GOOD), [])
+
+    def test_each_fault_is_found(self):
+        for said, instead in (("Threads: any.", ""), ("\\since 0.1", ""), ("Errors: NULL_ARGUMENT.", ""),
+                              ("; free it with keyfob_thing_free()", ""), ("param name ", "param other "),
+                              (" * \\param name        its name\n", "")):
+            self.assertEqual(len(self.check.faults(self.GOOD.replace(said, instead))), 1, said)
+        self.assertEqual(len(self.check.faults("")), 1)
+
+    def test_doxygen_warns_of_what_has_no_comment(self):
+        for header, warns in (("/** \\file\n * All. */\n/** One. */\nint one(void);\n", False),
+                              ("/** \\file\n * All. */\n/** One. */\nint one(void);\nint two(void);\n", True)):
+            with tempfile.TemporaryDirectory() as folder:
+                root = Path(folder)
+                (root / "docs").mkdir()
+                (root / "docs/Doxyfile").write_text((SCRIPTS.parent / "docs/Doxyfile").read_text())
+                (root / "include").mkdir()
+                (root / "include/planted.h").write_text(header)
+                self.assertEqual(bool(self.check.warnings(root)), warns)
+
+
+class CheckExamples(unittest.TestCase):
+    check = script("check-examples")
+
+    def test_each_block_is_read_with_what_it_prints(self):
+        page = "```c\nf();\n```\n\nIt prints:\n\n```text\n1\n```\n```sh\nls\n```\n```c\ng();\n```\n"
+        self.assertEqual(self.check.blocks(page), [("c", "f();\n", "1\n"), ("sh", "ls\n", None), ("c", "g();\n", None)])
+
+    def test_definitions_stand_as_they_are_and_the_rest_is_called(self):
+        made = self.check.program(["static int one(void) { return 1; }\n", "printf(\"%d\", one());\n"])
+        self.assertIn("\nstatic int one(void)", made)
+        self.assertEqual(made.count("run(store, piece_"), 1)
+
+    def test_each_fault_is_found(self):
+        differences = self.check.differences
+        self.assertEqual(differences("C", ["1\n", None], "1\n== end\nanything\n== end\n"), [])
+        self.assertEqual(len(differences("C", ["1\n"], "2\n== end\n")), 1)
+        self.assertEqual(len(differences("C", ["1\n", "2\n"], "1\n== end\n")), 1)
+        self.assertEqual(len(differences("C", [None], "")), 1)
+
+
 class Parts(unittest.TestCase):
     """scripts/parts.sh: what fails is counted and named, and does not stop the rest."""
 
