@@ -56,7 +56,7 @@
  *  KEYFOB_NEW_KEY_INIT;`, which is all zeros but for the size: the defaults. A library that is
  *  older than your header accepts it as long as what it does not know is zero, and else answers
  *  UNKNOWN_OPTION; a newer one fills in the default. Its fields are only ever added to, at the
- *  end. Where a pointer to one may be NULL, that is the defaults.
+ *  end. A size that no version had, such as that of a pointer, is INVALID_ARGUMENT. Where a pointer to one may be NULL, that is the defaults.
  *
  *  \section tokens Tokens
  *

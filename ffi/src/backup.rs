@@ -149,7 +149,7 @@ pub struct keyfob_restore_options {
     pub named_count: usize,
 }
 
-sized!(keyfob_restore_options {
+sized!(keyfob_restore_options, 24 {
     size: u32,
     flags: u32,
     named: *const keyfob_text,

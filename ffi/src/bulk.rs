@@ -27,7 +27,7 @@ pub struct keyfob_selection {
     pub filter: *const keyfob_filter,
 }
 
-sized!(keyfob_selection {
+sized!(keyfob_selection, 32 {
     size: u32,
     reserved: u32,
     key_ids: *const keyfob_text,

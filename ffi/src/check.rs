@@ -319,7 +319,7 @@ pub struct keyfob_prune_options {
     pub expired_before: i64,
 }
 
-sized!(keyfob_prune_options {
+sized!(keyfob_prune_options, 24 {
     size: u32,
     reserved: u32,
     revoked_before: i64,

@@ -109,7 +109,7 @@ pub struct keyfob_new_key {
     pub ip_list_count: usize,
 }
 
-sized!(keyfob_new_key {
+sized!(keyfob_new_key, 176 {
     size: u32,
     expiry_kind: u32,
     expires: i64,

@@ -100,7 +100,7 @@ pub struct keyfob_import_defaults {
     pub tags_count: usize,
 }
 
-sized!(keyfob_import_defaults {
+sized!(keyfob_import_defaults, 112 {
     size: u32,
     expiry_kind: u32,
     expires: i64,

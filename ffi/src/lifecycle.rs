@@ -99,7 +99,7 @@ pub struct keyfob_key_update {
     pub ip_list_count: usize,
 }
 
-sized!(keyfob_key_update {
+sized!(keyfob_key_update, 152 {
     size: u32,
     set: u32,
     clear: u32,
@@ -360,7 +360,7 @@ pub struct keyfob_revoke_options {
     pub note: keyfob_text,
 }
 
-sized!(keyfob_revoke_options {
+sized!(keyfob_revoke_options, 32 {
     size: u32,
     flags: u32,
     reason: u32,
@@ -478,7 +478,7 @@ pub struct keyfob_rotate_options {
     pub request_id: keyfob_text,
 }
 
-sized!(keyfob_rotate_options {
+sized!(keyfob_rotate_options, 32 {
     size: u32,
     reserved: u32,
     grace: i64,

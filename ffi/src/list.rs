@@ -70,7 +70,7 @@ pub struct keyfob_filter {
     pub unused_since: i64,
 }
 
-sized!(keyfob_filter {
+sized!(keyfob_filter, 160 {
     size: u32,
     flags: u32,
     states: u32,
@@ -173,7 +173,7 @@ pub struct keyfob_list_options {
     pub after: keyfob_text,
 }
 
-sized!(keyfob_list_options {
+sized!(keyfob_list_options, 32 {
     size: u32,
     flags: u32,
     order: u32,

@@ -51,7 +51,7 @@ pub struct keyfob_log_query {
     pub until: i64,
 }
 
-sized!(keyfob_log_query {
+sized!(keyfob_log_query, 64 {
     size: u32,
     flags: u32,
     after: u64,

@@ -69,7 +69,7 @@ pub struct keyfob_policy {
     pub most_keys_per_owner: u64,
 }
 
-sized!(keyfob_policy {
+sized!(keyfob_policy, 32 {
     size: u32,
     flags: u32,
     default_lifetime: i64,
@@ -235,7 +235,7 @@ pub struct keyfob_store_options {
     pub reserved: u32,
 }
 
-sized!(keyfob_store_options {
+sized!(keyfob_store_options, 128 {
     size: u32,
     flags: u32,
     prefix: keyfob_text,

@@ -32,7 +32,7 @@ pub struct keyfob_new_project {
     pub scopes_count: usize,
 }
 
-sized!(keyfob_new_project {
+sized!(keyfob_new_project, 56 {
     size: u32,
     reserved: u32,
     name: keyfob_text,
@@ -70,7 +70,7 @@ pub struct keyfob_project_update {
     pub scopes_count: usize,
 }
 
-sized!(keyfob_project_update {
+sized!(keyfob_project_update, 48 {
     size: u32,
     set: u32,
     clear: u32,

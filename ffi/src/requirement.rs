@@ -47,7 +47,7 @@ pub struct keyfob_requirement_spec {
     pub owner: keyfob_text,
 }
 
-sized!(keyfob_requirement_spec {
+sized!(keyfob_requirement_spec, 88 {
     size: u32,
     flags: u32,
     scopes: *const keyfob_text,
@@ -176,7 +176,7 @@ pub struct keyfob_request {
     pub owner: keyfob_text,
 }
 
-sized!(keyfob_request {
+sized!(keyfob_request, 56 {
     size: u32,
     ip_size: u32,
     ip: [u8; 16],

@@ -7,6 +7,8 @@ use crate::error::Fault;
 
 /// Longer than any struct will ever be; a size beyond it is none.
 const LONGEST: usize = 4_096;
+/// The size itself, with which each begins.
+pub(crate) const HEAD: usize = size_of::<u32>();
 
 /// A struct that begins with `size: u32` and has no padding.
 ///
@@ -15,6 +17,9 @@ const LONGEST: usize = 4_096;
 /// and pointers, so that any bytes are good, zeros among them; no byte is padding.
 pub(crate) unsafe trait SizedStruct: Copy {
     const WHAT: &'static str;
+    /// The size that it had when it was first released: what asks for something and is shorter was
+    /// given the size of something else.
+    const FIRST: usize = HEAD;
     /// Its fields, each with its place and its size.
     #[cfg(test)]
     const FIELDS: &'static [(&'static str, usize, usize)];
@@ -24,10 +29,11 @@ pub(crate) unsafe trait SizedStruct: Copy {
 /// its offset and the size of the whole following from them. A field goes to the end, or the ABI
 /// changes.
 macro_rules! sized {
-    ($name:ident { $($field:ident: $type:ty,)* }) => {
+    ($name:ident $(, $first:literal)? { $($field:ident: $type:ty,)* }) => {
         // SAFETY: held right below; the fields are integers, arrays of them, and pointers.
         unsafe impl $crate::sized::SizedStruct for $name {
             const WHAT: &'static str = stringify!($name);
+            $(const FIRST: usize = $first;)?
             #[cfg(test)]
             const FIELDS: &'static [(&'static str, usize, usize)] =
                 &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),*];
@@ -40,6 +46,7 @@ macro_rules! sized {
             )*
             assert!(at == size_of::<$name>(), "padding at the end, or a field that is not named");
             assert!(std::mem::offset_of!($name, size) == 0);
+            assert!(<$name as $crate::sized::SizedStruct>::FIRST <= size_of::<$name>());
             // Every field is here, with its type.
             let _ = |all: $name| {
                 let $name { $($field),* } = all;
@@ -50,14 +57,17 @@ macro_rules! sized {
 }
 pub(crate) use sized;
 
-/// What a struct says of its own size.
+/// What a struct says of its own size, if it is a size that such a struct can have.
 ///
 /// # Safety
 /// `from` points to a `T` that was compiled for some version.
-pub(crate) unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
+pub(crate) unsafe fn stated_size<T: SizedStruct>(
+    from: *const T,
+    least: usize,
+) -> Result<usize, Fault> {
     // SAFETY: every version of it begins with its size.
     let stated = unsafe { from.cast::<u32>().read_unaligned() } as usize;
-    if (size_of::<u32>()..=LONGEST).contains(&stated) {
+    if (least..=LONGEST).contains(&stated) {
         return Ok(stated);
     }
     let what = T::WHAT;
@@ -78,7 +88,7 @@ pub(crate) unsafe fn read<T: SizedStruct>(from: *const T) -> Result<T, Fault> {
         return Ok(unsafe { std::mem::zeroed() });
     }
     // SAFETY: as above.
-    let stated = unsafe { stated_size(from) }?;
+    let stated = unsafe { stated_size(from, T::FIRST) }?;
     if stated == size_of::<T>() {
         // SAFETY: all of it is there.
         return Ok(unsafe { from.read() });
@@ -116,10 +126,9 @@ impl<T: SizedStruct> Place<T> {
             return Ok(Place { to, known: 0 });
         }
         // SAFETY: as above.
-        let stated = unsafe { stated_size(to.cast_const()) }?;
-        let head = size_of::<u32>();
+        let stated = unsafe { stated_size(to.cast_const(), HEAD) }?;
         // SAFETY: so many bytes are the caller's.
-        unsafe { to.cast::<u8>().add(head).write_bytes(0, stated - head) };
+        unsafe { to.cast::<u8>().add(HEAD).write_bytes(0, stated - HEAD) };
         Ok(Place {
             to,
             known: stated.min(size_of::<T>()),
@@ -135,15 +144,14 @@ impl<T: SizedStruct> Place<T> {
 
     /// Fills in as much as the caller knows; the size stays theirs.
     pub(crate) fn give(self, value: &T) {
-        let head = size_of::<u32>();
-        if self.known > head {
+        if self.known > HEAD {
             let from = (&raw const *value).cast::<u8>();
             // SAFETY: so many bytes are there and here.
             unsafe {
                 std::ptr::copy_nonoverlapping(
-                    from.add(head),
-                    self.to.cast::<u8>().add(head),
-                    self.known - head,
+                    from.add(HEAD),
+                    self.to.cast::<u8>().add(HEAD),
+                    self.known - HEAD,
                 );
             }
         }
@@ -182,7 +190,7 @@ mod tests {
         flags: u32,
     }
 
-    sized!(Older {
+    sized!(Older, 8 {
         size: u32,
         flags: u32,
     });
@@ -195,7 +203,7 @@ mod tests {
         more: u64,
     }
 
-    sized!(Newer {
+    sized!(Newer, 8 {
         size: u32,
         flags: u32,
         more: u64,
@@ -244,6 +252,15 @@ mod tests {
             let refused = unsafe { Place::new(&raw mut place) };
             assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
         }
+    }
+
+    /// Such as the size of a pointer to it: most of what it asks for would be left out unnoticed.
+    #[test]
+    fn a_size_that_no_version_had_is_refused() {
+        let mut theirs = newer(0);
+        theirs.size = 4;
+        let refused = unsafe { read(&raw const theirs) };
+        assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::guard::caught;
 use crate::key::time;
 use crate::requirement::{keyfob_request, keyfob_requirement, request};
-use crate::sized::{Place, sized, stated_size};
+use crate::sized::{HEAD, Place, sized, stated_size};
 use crate::status::{OK, keyfob_status, of};
 use crate::store::keyfob_store;
 use crate::text::bytes;
@@ -126,7 +126,7 @@ unsafe fn give(out: *mut keyfob_verification, verified: &Verified) -> Result<(),
         return Ok(());
     }
     // SAFETY: as above.
-    if unsafe { stated_size(out) }? == size_of::<keyfob_verification>() {
+    if unsafe { stated_size(out, HEAD) }? == size_of::<keyfob_verification>() {
         // SAFETY: all of it is there.
         unsafe { fill(out, verified) };
         return Ok(());

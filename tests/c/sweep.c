@@ -190,11 +190,10 @@ static void call_at_every_size(struct world *w, const struct sizes *sizes)
             const struct variation v = { sizes->param, SIZED, size, 0, 0, NULL, tail };
             const keyfob_status status = call->call(w, &v);
             const int misread = status == KEYFOB_UNKNOWN_OPTION || status == KEYFOB_INVALID_ARGUMENT;
-            const int right = size < sizeof(uint32_t)                    ? status == KEYFOB_INVALID_ARGUMENT
-                              : tail != 0                                ? status == KEYFOB_UNKNOWN_OPTION
-                              : sizes->is_output                         ? !failed(status)
-                              : size >= sizes->size                      ? !misread
-                                                                         : status != KEYFOB_UNKNOWN_OPTION;
+            const int right = size < sizes->shortest ? status == KEYFOB_INVALID_ARGUMENT
+                              : tail != 0            ? status == KEYFOB_UNKNOWN_OPTION
+                              : sizes->is_output     ? !failed(status)
+                                                     : !misread;
             if (!right) {
                 fault("with %zu of %zu bytes%s it answers %s", size, sizes->size,
                       tail != 0 ? " and something behind them" : "", name_of(status));
