@@ -31,7 +31,8 @@
  *  from, or as its function says. Nothing you pass in is kept or freed: inputs are copied before
  *  a function returns; only what `user` points to has to live as long as its callback may be
  *  called. No function but the `_free` or `_close` of its type consumes an object. What keyfob
- *  allocated must not be given to free().
+ *  allocated must not be given to free(). No output may overlap an input or another output:
+ *  outputs are emptied before inputs are looked at.
  *
  *  Outputs are written on success only: on failure pointers become NULL, numbers 0, structs zeros
  *  but for their size, and the buffer of a token an empty text. The exceptions are the bulk
@@ -74,8 +75,8 @@
  *  In a child of a fork the handle of a store may be used, and opens the file again there; an
  *  exclusive one answers FORKED. Other objects of the parent are not to be used in the child.
  *
- *  A callback is called in the thread that asked, with no lock held, and must return: a C++
- *  exception or a longjmp() through keyfob leaves its locks behind.
+ *  A callback is called in the thread that asked, with no lock held, and must return: what happens after
+ *  a C++ exception or a longjmp() through keyfob is undefined.
  *
  *  \section faults Faults of keyfob's own
  *
@@ -1017,7 +1018,8 @@ typedef int32_t keyfob_status;
  * A text, or bytes, of the caller's. It is looked at during the call and not kept.
  *
  * NULL with a size of 0 is a text that is not stated; any other pointer with a size of 0 is an
- * empty one. The layout of this struct never changes.
+ * empty one. NULL with any other size, \ref KEYFOB_NUL too, is a mistake and answers NULL_ARGUMENT. The layout
+ * of this struct never changes.
  */
 typedef struct keyfob_text {
   /**
@@ -2540,9 +2542,9 @@ KEYFOB_NOEXCEPT;
 
 /**
  * Closes a store, and frees the handle whatever the status is. The handles that
- * keyfob_store_with_actor() made of it, and its iterators, answer CLOSED afterwards. Of several
- * handles that this process opened on the file the last one writes what last-used times were kept,
- * and closes the file.
+ * keyfob_store_with_actor() made of it answer CLOSED afterwards, and its iterators do when they have
+ * given what they had read. Of several handles that this process opened on the file the last one
+ * writes what last-used times were kept, and closes the file.
  *
  * Errors: what could not be written; the file is closed all the same. BUSY where a change or a
  * compaction does not end in time: the file is closed when it has ended.
@@ -3929,7 +3931,8 @@ int64_t keyfob_key_rotation_due_after(const struct keyfob_key *key) KEYFOB_NOEXC
 int64_t keyfob_key_rotation_due_at(const struct keyfob_key *key) KEYFOB_NOEXCEPT;
 
 /**
- * Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs.
+ * Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs,
+ * and of a revoked key.
  *
  * Threads: any.
  *
@@ -4073,8 +4076,8 @@ KEYFOB_NOEXCEPT;
  * keyfob_key_clone() keeps it.
  *
  * Errors: DONE (1) at the end, which is no error and makes no error object; what the store says;
- * CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for
- * again.
+ * CLOSED where the store was closed before more was read; NULL_ARGUMENT. After an error the same
+ * key may be asked for again.
  *
  * Threads: one at a time.
  *
@@ -4390,8 +4393,8 @@ KEYFOB_NOEXCEPT;
  * Threads: any.
  *
  * \param store         the store
- * \param id             the id of the project
- * \param id_size        its length, or KEYFOB_NUL
+ * \param id            the id of the project
+ * \param id_size       its length, or KEYFOB_NUL
  * \param[out] project  the project; free it with keyfob_project_free(); may be NULL
  * \param[out] err      why it failed; may be NULL
  * \since 0.1
@@ -4620,8 +4623,8 @@ KEYFOB_NOEXCEPT;
  * followed.
  *
  * Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that
- * were not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what
- * the store says.
+ * were not read yet were pruned; CORRUPTED; CLOSED where the store was closed before more was read;
+ * NULL_ARGUMENT; what the store says.
  *
  * Threads: one at a time.
  *

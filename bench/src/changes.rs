@@ -6,14 +6,13 @@ use std::fs::OpenOptions;
 use std::io::Write as _;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::mpsc;
 use std::time::Duration;
 
-use keyfob::{KeyId, Revoke, Store};
+use keyfob::{Revoke, Store};
+use keyfob_bench::bare::{Bare, Combiner, lengths};
 use keyfob_bench::keys::{Tokens, fill, new_key, options};
 
 use crate::report::{Report, Row, thousands, time, times};
-use crate::rivals::redb::Bare;
 use crate::rivals::{self, Digest};
 use crate::sample::{Contender, Timed, Work, compare, in_turn, rate};
 use crate::{Outcome, Scale};
@@ -62,22 +61,6 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
     several_callers(report, &store, bare, scale)?;
     store.close()?;
     Ok(())
-}
-
-/// How long the values of a record and an event are, with what the engine adds to each.
-fn lengths(store: &Store, keys: u64) -> Outcome<(usize, usize)> {
-    let sizes = store.table_sizes()?;
-    let each = |name: &str| {
-        let bytes = sizes
-            .iter()
-            .find(|(table, ..)| *table == name)
-            .map_or(0, |(_, _, bytes)| *bytes);
-        usize::try_from(bytes / keys)
-    };
-    Ok((
-        each("keys")?.saturating_sub(size_of::<KeyId>()),
-        each("events")?.saturating_sub(size_of::<u64>()),
-    ))
 }
 
 #[allow(clippy::too_many_arguments, reason = "all that are compared")]
@@ -180,53 +163,16 @@ fn one_caller(
     Ok(())
 }
 
-/// A thread that writes what all others hand it, as many rows to a commit as wait for one: the
-/// least that sharing commits can cost.
-struct Combiner {
-    to: Option<mpsc::Sender<mpsc::SyncSender<()>>>,
-    thread: Option<std::thread::JoinHandle<Outcome<()>>>,
-}
-
-impl Combiner {
-    fn start(mut bare: Bare) -> Self {
-        let (to, from) = mpsc::channel::<mpsc::SyncSender<()>>();
-        let thread = std::thread::spawn(move || {
-            while let Ok(first) = from.recv() {
-                let mut waiting = vec![first];
-                waiting.extend(from.try_iter());
-                bare.create(waiting.len() as u64)?;
-                for one in waiting {
-                    one.send(())?;
-                }
-            }
-            Ok(())
-        });
-        Combiner {
-            to: Some(to),
-            thread: Some(thread),
-        }
-    }
-
-    fn caller(&self) -> Work<'_> {
-        let to = self.to.clone().expect("it runs");
-        let (done, wait) = mpsc::sync_channel(1);
-        Box::new(move || {
-            to.send(done.clone()).expect("it runs");
-            wait.recv().expect("it answers");
-            1
-        })
-    }
-
-    fn stop(mut self) -> Outcome<()> {
-        drop(self.to.take());
-        let thread = self.thread.take().ok_or("it was stopped before")?;
-        thread.join().map_err(|_| "the combiner panicked")?
-    }
-}
-
 fn several_callers(report: &mut Report, store: &Store, bare: Bare, scale: &Scale) -> Outcome<()> {
     const CALLERS: [usize; 4] = [1, 2, 8, 32];
-    let combiner = Combiner::start(bare);
+    let combiner = Combiner::start(bare)?;
+    let bare = |_: usize| -> Work<'_> {
+        let mut create = combiner.caller();
+        Box::new(move || {
+            create();
+            1
+        })
+    };
     let own = |_: usize| -> Work<'_> {
         Box::new(|| {
             store.create(&new_key(0)).expect("a key");
@@ -237,7 +183,7 @@ fn several_callers(report: &mut Report, store: &Store, bare: Bare, scale: &Scale
     let mut rates = vec![Vec::new(); 2 * CALLERS.len()];
     for _ in 0..3 {
         for (at, callers) in CALLERS.into_iter().enumerate() {
-            rates[2 * at].push(rate(callers, each, &|_| combiner.caller()));
+            rates[2 * at].push(rate(callers, each, &bare));
             rates[2 * at + 1].push(rate(callers, each, &own));
         }
     }
@@ -267,7 +213,8 @@ fn several_callers(report: &mut Report, store: &Store, bare: Bare, scale: &Scale
                     .at_least(of_bare, 0.7, "× bare"),
                 _ => row,
             }
-            .profile("create"),
+            .profile("callers")
+            .profile("combiner"),
         );
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! Other processes: this program again, told line by line what to do and answering by lines.
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
@@ -169,15 +170,68 @@ fn commit(path: &Path, more: &[String]) -> Outcome<()> {
     }
 }
 
-/// Resident memory, in bytes.
-fn resident() -> Outcome<u64> {
-    let status = std::fs::read_to_string("/proc/self/status")?;
-    let kb = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .and_then(|rest| rest.trim().strip_suffix(" kB"))
-        .ok_or("no VmRSS")?;
-    Ok(kb.trim().parse::<u64>()? * 1024)
+/// Resident memory, in bytes, by where it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Resident {
+    /// The heap that the process began with.
+    pub(crate) heap: f64,
+    /// The heaps that the C library gives other threads, each at a multiple of 64 MiB.
+    pub(crate) of_threads: f64,
+    /// What is mapped alone because it is large: the table of keys in memory.
+    pub(crate) large: f64,
+    /// The program, its libraries, its stacks and the mapped page of the store.
+    pub(crate) program: f64,
+}
+
+impl Resident {
+    /// As the line of another process has it.
+    pub(crate) fn of(numbers: [f64; 4]) -> Self {
+        let [heap, of_threads, large, program] = numbers;
+        Resident {
+            heap,
+            of_threads,
+            large,
+            program,
+        }
+    }
+
+    fn numbers(self) -> [f64; 4] {
+        [self.heap, self.of_threads, self.large, self.program]
+    }
+
+    /// All of it.
+    pub(crate) fn all(self) -> f64 {
+        self.numbers().iter().sum()
+    }
+
+    /// What is more than in another.
+    pub(crate) fn beyond(self, other: Resident) -> Self {
+        let (these, others) = (self.numbers(), other.numbers());
+        Resident::of(std::array::from_fn(|at| these[at] - others[at]))
+    }
+
+    /// Of this process, now.
+    fn now() -> Outcome<Self> {
+        let (mut parts, mut part) = ([0.0; 4], 3);
+        for line in std::fs::read_to_string("/proc/self/smaps")?.lines() {
+            let mut words = line.split_whitespace();
+            let (Some(first), Some(second)) = (words.next(), words.next()) else {
+                continue;
+            };
+            if first == "Rss:" {
+                parts[part] += second.parse::<f64>()? * 1024.0;
+            } else if let Some((start, _)) = first.split_once('-') {
+                let start = u64::from_str_radix(start, 16)?;
+                part = match words.nth(3) {
+                    Some("[heap]") => 0,
+                    None if start % (64 << 20) == 0 => 1,
+                    None => 2,
+                    Some(_) => 3,
+                };
+            }
+        }
+        Ok(Resident::of(parts))
+    }
 }
 
 /// What this process takes before the store is open, with it open, and after it has verified the
@@ -189,7 +243,7 @@ fn memory(path: &Path, more: &[String]) -> Outcome<()> {
     };
     tell("ready")?;
     next_line()?;
-    let before = resident()?;
+    let before = Resident::now()?;
     let mut options = options()
         .flush_every(Duration::from_secs(5))
         .read_only(mode == "read");
@@ -199,28 +253,37 @@ fn memory(path: &Path, more: &[String]) -> Outcome<()> {
             .page_cache_bytes(1 << 20);
     }
     let store = options.open(path)?;
-    let open = resident()?;
+    let open = Resident::now()?;
     let requirement = requirement();
     let mut verified = 0u64;
     for token in BufReader::new(std::fs::File::open(tokens)?).lines() {
         store.verify(token?, &requirement)?;
         verified += 1;
     }
-    let after = resident()?;
+    let after = Resident::now()?;
     // Which of them are in memory is told by the time: one that is not takes several microseconds.
+    // Those that came last are asked first: one that is not there comes in, and would push out
+    // those that are asked after it.
     const QUICK: Duration = Duration::from_nanos(1_500);
-    let (mut asked, mut kept) = (0u64, 0u64);
+    let mut some = Vec::new();
     for token in BufReader::new(std::fs::File::open(tokens)?)
         .lines()
         .step_by(10)
     {
-        let token = token?;
-        let start = Instant::now();
-        store.verify(&token, &requirement)?;
-        kept += u64::from(start.elapsed() < QUICK);
-        asked += 1;
+        some.push(token?);
     }
-    let kept = kept * verified / asked.max(1);
-    tell(&format!("{before} {open} {after} {verified} {kept}"))?;
+    let mut kept = 0u64;
+    for token in some.iter().rev() {
+        let start = Instant::now();
+        store.verify(token, &requirement)?;
+        kept += u64::from(start.elapsed() < QUICK);
+    }
+    let kept = kept * verified / (some.len() as u64).max(1);
+    let all = [before, open, after].map(Resident::numbers);
+    let mut line = format!("{verified} {kept}");
+    for number in all.as_flattened() {
+        write!(line, " {number}")?;
+    }
+    tell(&line)?;
     Ok(store.close()?)
 }

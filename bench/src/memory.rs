@@ -3,20 +3,26 @@
 use std::io::Write as _;
 use std::path::Path;
 
-use crate::child::Child;
+use crate::child::{Child, Resident};
 use crate::report::{Report, Row, thousands};
 use crate::scale::Curves;
 use crate::{Outcome, Scale};
 
-struct Resident {
-    before: f64,
-    open: f64,
-    after: f64,
-    keys: f64,
+struct Measured {
+    before: Resident,
+    open: Resident,
+    after: Resident,
+    verified: f64,
     kept: f64,
 }
 
-fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<Resident> {
+impl Measured {
+    fn grew(&self) -> Resident {
+        self.after.beyond(self.open)
+    }
+}
+
+fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<Measured> {
     let tokens = tokens.to_string_lossy();
     let mut child = Child::start("memory", &curves.largest, &[&tokens, cache, mode])?;
     let answer = child.ask("go")?;
@@ -25,15 +31,18 @@ fn measure(curves: &Curves, tokens: &Path, cache: &str, mode: &str) -> Outcome<R
         .split(' ')
         .map(str::parse)
         .collect::<Result<_, _>>()?;
-    let [before, open, after, keys, kept] = numbers[..] else {
+    let ([verified, kept], parts) = numbers
+        .split_first_chunk()
+        .ok_or_else(|| format!("another process answered {answer:?}"))?;
+    let ([before, open, after], []) = parts.as_chunks() else {
         return Err(format!("another process answered {answer:?}").into());
     };
-    Ok(Resident {
-        before,
-        open,
-        after,
-        keys,
-        kept,
+    Ok(Measured {
+        before: Resident::of(*before),
+        open: Resident::of(*open),
+        after: Resident::of(*after),
+        verified: *verified,
+        kept: *kept,
     })
 }
 
@@ -59,41 +68,51 @@ pub(crate) fn rows(
     report.add(
         Row::new(
             "resident memory of a process with the store open, before use",
-            format!("{:.1} MiB", usual.open / MIB),
+            format!("{:.1} MiB", usual.open.all() / MIB),
         )
         .beside(format!(
             "{:.1} MiB before it was opened; {} keys in the file",
-            usual.before / MIB,
+            usual.before.all() / MIB,
             thousands(curves.tokens.len() as f64)
         ))
-        .at_most(usual.open / MIB, 8.0, "MiB"),
+        .at_most(usual.open.all() / MIB, 8.0, "MiB"),
     );
     report.add(
         Row::new(
             format!(
                 "the same after {} keys were verified",
-                thousands(usual.keys)
+                thousands(usual.verified)
             ),
-            format!("{:.1} MiB", usual.after / MIB),
+            format!("{:.1} MiB", usual.after.all() / MIB),
         )
-        .beside("the caches' limits are 16 + 16 MiB")
-        .at_most(usual.after / MIB, 42.0, "MiB"),
+        .beside(format!(
+            "the caches' limits are 16 + 16 MiB; {:.1} MiB is the table of keys, {:.1} MiB the heap, \
+             {:.1} MiB the heap of the thread that flushes, {:.1} MiB the program",
+            usual.after.large / MIB,
+            usual.after.heap / MIB,
+            usual.after.of_threads / MIB,
+            usual.after.program / MIB,
+        ))
+        .at_most(usual.after.all() / MIB, 42.0, "MiB"),
     );
     // Half of the keys fit at most, so that the memory is full.
     let full = measure(curves, &tokens, &(keys * 121 / 2).to_string(), "read")?;
     // What reading takes without any key in memory is not the keys'.
     let none = measure(curves, &tokens, "0", "read")?;
-    let grew = (full.after - full.open) - (none.after - none.open);
-    let each = grew / full.kept;
+    let grew = full.grew().beyond(none.grew());
+    let each = grew.all() / full.kept;
     report.add(
         Row::new(
             "for each key in memory, what the process grew by",
             format!("{each:.0} B"),
         )
         .beside(format!(
-            "{} in memory, told by their times, of {} that were verified",
+            "{} in memory, told by their times, of {} that were verified; {:.1} B is the table, \
+             {:.1} B the heap",
             thousands(full.kept),
-            thousands(full.keys)
+            thousands(full.verified),
+            grew.large / full.kept,
+            grew.heap / full.kept,
         ))
         .at_most(each, 128.0, "B"),
     );

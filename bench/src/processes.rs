@@ -1,11 +1,14 @@
 //! Several processes: opening, opening after a crash, what one of them changed and when the others
 //! see it.
 
+use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
 use keyfob::CheckOnOpen;
 use keyfob_bench::keys::{Tokens, fill, new_key, options, requirement};
+use redb::{ConcurrencyMode, Database, ReadOnlyDatabase, ReadableDatabase, TableDefinition};
+use sha2::{Digest as _, Sha256};
 
 use crate::child::{Child, own_time, shared_clock};
 use crate::report::{Report, Row, thousands, time};
@@ -75,30 +78,81 @@ fn revoked_elsewhere(report: &mut Report, path: &Path, scale: &Scale) -> Outcome
     Ok(())
 }
 
+/// What catching up cannot do without: the engine alone, which begins a read of the same file and
+/// reads the rows of the same events.
+struct Alone {
+    database: ReadOnlyDatabase,
+    next: u64,
+}
+
+const EVENTS: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("events");
+
+impl Alone {
+    fn open(path: &Path) -> Outcome<Self> {
+        let database = Database::builder()
+            .set_concurrency_mode(ConcurrencyMode::MultiWriter)
+            .set_cache_size(16 << 20)
+            .open_read_only(path)?;
+        Ok(Alone { database, next: 0 })
+    }
+
+    /// Reads what was added since the last time.
+    fn read(&mut self, mut each: impl FnMut(&[u8])) -> Outcome<()> {
+        let events = self.database.begin_read()?.open_table(EVENTS)?;
+        for row in events.range(self.next..)? {
+            let (sequence, row) = row?;
+            each(row.value());
+            self.next = sequence.value() + 1;
+        }
+        Ok(())
+    }
+}
+
 /// The first verification of a key in memory after another process has committed.
 fn catch_up(report: &mut Report, path: &Path, scale: &Scale) -> Outcome<()> {
     let store = options().open(path)?;
     let mut other = Child::start("serve", path, &[])?;
     let asked = requirement();
     let token = store.create(&new_key(0))?.token.ok_or("no token")?;
-    for (events, commits) in [
-        (1, scale.revocations),
-        (1_000, scale.revocations.div_ceil(10)),
+    let mut alone = Alone::open(path)?;
+    for (events, what, profile, commits) in [
+        (1, "an event", "catch-up", scale.revocations),
+        (
+            1_000,
+            "1,000 events",
+            "catch-up-1000",
+            scale.revocations.div_ceil(10),
+        ),
     ] {
+        alone.read(|_| ())?;
         let (mut took, mut busy) = (Vec::new(), Vec::new());
+        let (mut reading, mut hashing) = (Vec::new(), Vec::new());
         for _ in 0..commits {
             other.ask(&format!("create {events}"))?;
             let (start, begun) = (Instant::now(), own_time());
             store.verify(token.expose(), &asked)?;
             busy.push((own_time() - begun) as f64);
             took.push(start.elapsed().as_nanos() as f64);
+
+            let (before, mut rows) = (alone.next, Vec::new());
+            let begun = own_time();
+            alone.read(|row| {
+                black_box(row);
+            })?;
+            reading.push((own_time() - begun) as f64);
+            alone.next = before;
+            alone.read(|row| rows.push(row.to_vec()))?;
+            let begun = own_time();
+            for row in &rows {
+                black_box(Sha256::digest(row));
+            }
+            hashing.push((own_time() - begun) as f64);
         }
         let worst = quantile(busy.clone(), 0.999);
         report.add(
             Row::new(
                 format!(
-                    "first verification after another's commit of {}: 99.9th percentile of CPU time",
-                    if events == 1 { "an event" } else { "1,000 events" }
+                    "first verification after another's commit of {what}: 99.9th percentile of CPU time"
                 ),
                 time(worst),
             )
@@ -108,7 +162,22 @@ fn catch_up(report: &mut Report, path: &Path, scale: &Scale) -> Outcome<()> {
                 time(median(took)),
                 thousands(commits as f64)
             ))
-            .at_most(worst / 1e3, 50.0, "µs"),
+            .at_most(worst / 1e3, 50.0, "µs")
+            .profile(profile),
+        );
+        report.add(
+            Row::new(
+                format!("redb alone: a read begun after that commit, and the rows of {what}"),
+                time(quantile(reading.clone(), 0.999)),
+            )
+            .beside(format!("median {}", time(median(reading)))),
+        );
+        report.add(
+            Row::new(
+                format!("SHA-256 of the rows of {what}, alone"),
+                time(quantile(hashing.clone(), 0.999)),
+            )
+            .beside(format!("median {}", time(median(hashing)))),
         );
     }
     store.close()?;

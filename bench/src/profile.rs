@@ -51,10 +51,12 @@ fn profile(path: &str) -> Outcome<String> {
     if matches!(path, "create" | "revoke" | "open") {
         return waits(&hot, path, folder.path());
     }
-    let calls = if path == "cold" {
-        100 * SLOW
-    } else {
-        SLOW * FASTER
+    let calls = match path {
+        "catch-up-1000" => SLOW / 10,
+        "catch-up" => SLOW,
+        "callers" | "combiner" => 10 * SLOW,
+        "cold" => 100 * SLOW,
+        _ => SLOW * FASTER,
     };
     match samples(&hot, path, calls, folder.path()) {
         Ok(text) => Ok(text),
@@ -77,26 +79,68 @@ fn samples(hot: &Path, path: &str, calls: usize, folder: &Path) -> Outcome<Strin
             "--stdio",
             "--no-children",
             "-q",
+            // By the thread as well, so that what others do is left out and not added.
             "--sort",
-            "symbol",
-            "--percent-limit",
-            "1",
+            "comm,symbol",
+            "--comms",
+            "measured,combiner",
+            "--percentage",
+            "relative",
             "-i",
         ])
         .arg(&data))?;
-    let shares = text.lines().filter(|line| line.contains('%'));
-    // perf adds two columns of nothing, far to the right.
-    let lines: Vec<_> = shares
-        .map(|line| line.trim_end_matches([' ', '-']).trim_end())
-        .take(16)
-        .collect();
-    if lines.is_empty() {
+    let shares: Vec<_> = text.lines().filter_map(share).collect();
+    if shares.is_empty() {
         return Err("perf saw nothing".into());
     }
+    let mut whose: Vec<(&str, f64)> = Vec::new();
+    for (percent, symbol) in &shares {
+        let of = whose_is(symbol);
+        match whose.iter_mut().find(|(other, _)| *other == of) {
+            Some((_, sum)) => *sum += percent,
+            None => whose.push((of, *percent)),
+        }
+    }
+    whose.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let whose: Vec<_> = whose
+        .iter()
+        .map(|(of, percent)| format!("{of} {percent:.0} %"))
+        .collect();
+    let lines: Vec<_> = shares
+        .iter()
+        .take_while(|(percent, _)| *percent >= 1.0)
+        .take(16)
+        .map(|(percent, symbol)| format!("{percent:>6.2}%  {symbol}"))
+        .collect();
     Ok(format!(
-        "Share of the time, by perf, over {calls} calls:\n\n```text\n{}\n```\n",
+        "Share of the time, by perf, over {calls} calls: {}. In functions:\n\n```text\n{}\n```\n",
+        whose.join(", "),
         lines.join("\n")
     ))
+}
+
+/// A line of perf's: the share, and the function.
+fn share(line: &str) -> Option<(f64, &str)> {
+    let (percent, rest) = line.split_once('%')?;
+    let (_thread, symbol) = rest.trim_start().split_once(' ')?;
+    // perf adds two columns of nothing, far to the right.
+    let symbol = symbol.trim_start().trim_end_matches([' ', '-']).trim_end();
+    Some((percent.trim_start().parse().ok()?, symbol))
+}
+
+/// Whose a function is.
+fn whose_is(symbol: &str) -> &'static str {
+    const OF: [(&str, &str); 6] = [
+        ("[k]", "the kernel"),
+        ("sha2::", "the hash"),
+        ("redb::", "redb"),
+        ("keyfob::", "keyfob"),
+        ("digest::", "the hash"),
+        ("hot::", "`hot` itself"),
+    ];
+    OF.iter()
+        .find(|(part, _)| symbol.contains(part))
+        .map_or("libraries", |(_, of)| *of)
 }
 
 /// Functions by their share of the instructions, counted by callgrind, which knows no SHA
@@ -182,4 +226,19 @@ fn waits(hot: &Path, path: &str, folder: &Path) -> Outcome<String> {
         "System calls of one, by strace, which makes each some 50 µs longer; {CALLS} calls:\n\n```text\n{}\n```\n",
         lines.join("\n")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_perf_is_read_as_a_share_and_whose_function_it_is() {
+        let line = "    12.34%  measured     [.] redb::tree::get<K>              -      -   ";
+        assert_eq!(share(line), Some((12.34, "[.] redb::tree::get<K>")));
+        assert_eq!(share("# Samples: 3"), None);
+        assert_eq!(whose_is("[k] redb::in_the_kernel"), "the kernel");
+        assert_eq!(whose_is("[.] keyfob::digest::sha256"), "keyfob");
+        assert_eq!(whose_is("[.] malloc"), "libraries");
+    }
 }

@@ -14,7 +14,7 @@ pub(crate) struct Row {
     figure: String,
     beside: String,
     target: Option<Target>,
-    profile: Option<&'static str>,
+    profiles: Vec<&'static str>,
 }
 
 impl Row {
@@ -24,7 +24,7 @@ impl Row {
             figure: figure.into(),
             beside: String::new(),
             target: None,
-            profile: None,
+            profiles: Vec::new(),
         }
     }
 
@@ -62,9 +62,9 @@ impl Row {
         self
     }
 
-    /// The path of `hot` whose profile shows where the time of this row goes.
+    /// A path of `hot` whose profile shows where the time of this row goes.
     pub(crate) fn profile(mut self, path: &'static str) -> Self {
-        self.profile = Some(path);
+        self.profiles.push(path);
         self
     }
 
@@ -134,7 +134,7 @@ impl Report {
         let mut paths: Vec<_> = self
             .rows()
             .filter(|row| row.target.as_ref().is_some_and(|target| !target.met))
-            .filter_map(|row| row.profile)
+            .flat_map(|row| row.profiles.iter().copied())
             .collect();
         paths.sort_unstable();
         paths.dedup();

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::hint::black_box;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyfob::{Denied, NewProject, Requirement, Rotate, ScopeSet, VerifyError};
@@ -61,6 +62,7 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
     let bad_checksum = mistyped(one);
     let more = Requirement::new().scopes(["orders:write"])?;
 
+    let counter = AtomicU64::new(0);
     let failed = Cell::new(0);
     let good = |token: &str, requirement: &Requirement| {
         if black_box(store.verify(black_box(token), requirement)).is_err() {
@@ -92,6 +94,10 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
             })
             .warmed(),
             Contender::new(1_000, |_| refused(one, &more, Denied::InsufficientScope)).warmed(),
+            Contender::new(1_000, |_| {
+                counter.fetch_add(black_box(1), Ordering::Relaxed);
+            })
+            .warmed(),
         ],
     );
     if failed.get() > 0 {
@@ -131,6 +137,7 @@ pub(crate) fn rows(report: &mut Report, folder: &Path, scale: &Scale) -> Outcome
             .at_most(ratio(5), 1.0, "× F")
             .profile("checksum"),
     );
+    report.add(row("an atomic addition, bare", 9));
     report.add(row("unknown id under a good checksum: asks the file", 6));
     report.add(row("wrong secret under an id in memory", 7));
     report.add(row("scope that the key has not", 8));

@@ -29,19 +29,24 @@ const DIGITS_IN_U64: usize = 10;
 /// Writes the number with leading zeros; digits for which there is no room are left out.
 pub(crate) fn encode(mut number: u128, text: &mut [u8]) {
     const CHUNK: u128 = 62_u128.pow(10);
-    // Dividing 128 bits is slow, so that it is done once for ten digits.
+    const HALF: u64 = 62_u64.pow(5);
+    // Dividing 128 bits is slow, so that it is done once for ten digits; and each digit waits for the
+    // one before, so that they are had in two halves, which do not wait for each other.
     for chunk in text.rchunks_mut(DIGITS_IN_U64) {
         #[allow(clippy::cast_possible_truncation)] // 62^10 is below 2^60
-        let mut low = (number % CHUNK) as u64;
+        let ten = (number % CHUNK) as u64;
         number /= CHUNK;
-        for digit in chunk.iter_mut().rev() {
-            *digit = ALPHABET[usize::try_from(low % 62).unwrap_or(0)];
-            low /= 62;
+        let (high, low) = chunk.split_at_mut(chunk.len().saturating_sub(DIGITS_IN_U64 / 2));
+        #[allow(clippy::cast_possible_truncation)] // 62^5 is below 2^30
+        {
+            encode_u32((ten / HALF) as u32, high);
+            encode_u32((ten % HALF) as u32, low);
         }
     }
 }
 
 /// The same of a number of 32 bits, whose digits are had by dividing one register.
+#[inline]
 pub(crate) fn encode_u32(mut number: u32, text: &mut [u8]) {
     for digit in text.iter_mut().rev() {
         *digit = ALPHABET[usize::try_from(number % 62).unwrap_or(0)];

@@ -525,19 +525,29 @@ impl Changing<'_> {
         *self.through = Some(through);
     }
 
-    /// Takes what the cells of one key counted.
-    pub(crate) fn collect_of(&mut self, key_id: KeyId) -> Vec<Used> {
-        let own = self.cells_of(key_id.into());
-        own.filter_map(|place| place.collect()).collect()
+    /// What the cells of one key counted since it was taken.
+    pub(crate) fn counted_of(&self, key_id: KeyId) -> impl Iterator<Item = Used> {
+        self.cells_of(key_id.into())
+            .filter_map(|place| place.counted().map(|(used, _)| used))
     }
 
-    /// Takes what the cells counted since the last time.
-    pub(crate) fn collect(&mut self) -> Vec<Used> {
-        if self.cache.marked.swap(0, Ordering::Relaxed) == 0 {
-            return Vec::new();
+    /// Takes what the cells counted since the last time, from a set on, until it is so much or a
+    /// few more. The second answer is from which set on there may be more.
+    pub(crate) fn collect(&mut self, from: usize, most: usize) -> (Vec<Used>, Option<usize>) {
+        let mut used = Vec::new();
+        if from == 0 && self.cache.marked.swap(0, Ordering::Relaxed) == 0 {
+            return (used, None);
         }
-        let all = self.cache.places();
-        all.filter_map(|place| place.collect()).collect()
+        for at in from.. {
+            let Some(set) = self.cache.set(at) else { break };
+            if used.len() >= most {
+                // For whoever begins anew, if nobody goes on here.
+                self.cache.marked.store(1, Ordering::Relaxed);
+                return (used, Some(at));
+            }
+            used.extend(set.places().filter_map(|place| place.collect()));
+        }
+        (used, None)
     }
 }
 
@@ -587,15 +597,9 @@ impl Place<'_> {
     /// Takes what the cell counted. It stays what it is meanwhile, since the mutex is held; a mark
     /// that is set meanwhile is taken the next time.
     fn collect(&self) -> Option<Used> {
-        if self.tag() == 0 {
-            return None;
-        }
         loop {
-            let was = self.cell[word::MARK].load(Ordering::Relaxed);
+            let (used, was) = self.counted()?;
             let mark = Mark::from_word(was);
-            if mark.uses == 0 {
-                return None;
-            }
             let none = Mark { uses: 0, ..mark }.to_word();
             let taken = self.cell[word::MARK].compare_exchange(
                 was,
@@ -603,16 +607,26 @@ impl Place<'_> {
                 Ordering::Relaxed,
                 Ordering::Relaxed,
             );
-            if taken.is_err() {
-                continue;
+            if taken.is_ok() {
+                return Some(used);
             }
-            return Some(Used {
-                key_id: IdText(load_id(self.cell)).id(),
-                generation: generation_of(self.cell),
-                at: i64::from(mark.at),
-                uses: u64::from(mark.uses),
-            });
         }
+    }
+
+    /// What the cell counted, and the word of its mark.
+    fn counted(&self) -> Option<(Used, u64)> {
+        if self.tag() == 0 {
+            return None;
+        }
+        let word = self.cell[word::MARK].load(Ordering::Relaxed);
+        let mark = Mark::from_word(word);
+        let used = Used {
+            key_id: IdText(load_id(self.cell)).id(),
+            generation: generation_of(self.cell),
+            at: i64::from(mark.at),
+            uses: u64::from(mark.uses),
+        };
+        (mark.uses > 0).then_some((used, word))
     }
 }
 
@@ -805,6 +819,10 @@ mod tests {
 
     fn cell_of(cache: &Cache, seen: Seen, key_id: KeyId, checksum: [u8; 6]) -> Option<Held<'_>> {
         cache.find(seen, key_id.into(), checksum)?.hold()
+    }
+
+    fn collected(cache: &Cache) -> Vec<Used> {
+        cache.changing().collect(0, usize::MAX).0
     }
 
     fn is_there(cache: &Cache, number: u64) -> bool {
@@ -1001,8 +1019,8 @@ mod tests {
             uses,
         };
         // Once a second at most, the filling included.
-        assert_eq!(cache.changing().collect(), [used(105, 3)]);
-        assert_eq!(cache.changing().collect(), []);
+        assert_eq!(collected(&cache), [used(105, 3)]);
+        assert_eq!(collected(&cache), []);
         cache.mark(&held(), 106);
         let mut made_room = Vec::new();
         for number in 2..100 {
@@ -1012,6 +1030,38 @@ mod tests {
         let mut dropped = Vec::new();
         cache.changing().clear(&mut dropped);
         assert_eq!(dropped.len() + made_room.len(), 99);
+    }
+
+    #[test]
+    fn what_is_collected_in_parts_is_collected_once_and_asking_takes_nothing() {
+        let cache = cache(64);
+        for number in 0..500 {
+            cache.changing().insert(&entry(number), 100, true).unwrap();
+        }
+        let counted = |number| -> u64 {
+            let changing = cache.changing();
+            changing.counted_of(id(number)).map(|used| used.uses).sum()
+        };
+        assert_eq!((counted(7), counted(7)), (1, 1));
+        let (mut all, mut from) = (Vec::new(), Some(0));
+        while let Some(at) = from {
+            let (part, next) = cache.changing().collect(at, 50);
+            assert!(part.len() < 50 + WAYS, "{}", part.len());
+            all.extend(part.into_iter().map(|used| used.key_id));
+            from = next;
+        }
+        assert_eq!(all.len(), 500);
+        all.sort_unstable();
+        all.dedup();
+        assert_eq!(all.len(), 500);
+        assert_eq!(counted(7), 0);
+        // Where nobody goes on, the next time begins anew.
+        for number in 0..500 {
+            cache.mark(&cell(&cache, HERE, id(number)).unwrap(), 101);
+        }
+        let (part, rest) = cache.changing().collect(0, 50);
+        assert!(rest.is_some());
+        assert_eq!(part.len() + collected(&cache).len(), 500);
     }
 
     #[test]
@@ -1049,8 +1099,8 @@ mod tests {
         let held = cell(&cache, HERE, id(1)).unwrap();
         cache.changing().drop_key(id(1), &mut Vec::new());
         cache.changing().insert(&entry(2), 100, true).unwrap();
-        cache.changing().collect();
+        collected(&cache);
         cache.mark(&held, 200);
-        assert_eq!(cache.changing().collect(), []);
+        assert_eq!(collected(&cache), []);
     }
 }

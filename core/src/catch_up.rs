@@ -2,13 +2,12 @@
 //! position moves to what the header showed before the snapshot was taken.
 
 use crate::cache::{Cache, Changing, Through, Used};
-use crate::disk::codec::{check_event, decode_event};
+use crate::disk::codec::{check_event, event_hash, event_subject};
 use crate::disk::read::{Reader, is_changing};
 use crate::disk::schema::State;
 use crate::error::StoreError;
 use crate::event::Subject;
 use crate::header::Seen;
-use crate::id::KeyId;
 use crate::mutant::{self, Mutant};
 use crate::store::Inner;
 
@@ -138,25 +137,29 @@ impl Source for OfStore<'_> {
     }
 
     fn since(&self, through: Through) -> Result<Option<Vec<Subject>>, StoreError> {
-        let known = self.reader.event(through.sequence)?;
-        let goes_on = self.last.sequence - through.sequence <= MOST_EVENTS
-            && known.is_some_and(|event| event.hash == through.hash);
-        if !goes_on {
+        if self.last.sequence - through.sequence > MOST_EVENTS {
             return Ok(None);
         }
         // An event that is believed decides what stays in memory, and so grants: the chain has to
         // lead from the hash that is remembered to the one in the state, which carries a tag.
-        let rows = self.reader.raw_events(through.sequence, usize::MAX)?;
+        let mut known = false;
         let mut hash = through.hash;
-        let mut subjects = Vec::with_capacity(rows.len());
-        for (sequence, row) in &rows {
-            let Ok(next) = check_event(self.reader.ring(), &hash, *sequence, row) else {
-                return Ok(None);
-            };
-            hash = next;
-            subjects.push(decode_event(*sequence, row)?.0.subject);
-        }
-        Ok((hash == self.last.hash).then_some(subjects))
+        let mut subjects = Vec::new();
+        let goes_on = self
+            .reader
+            .all_events_from(through.sequence, |sequence, row| {
+                if !known {
+                    known = sequence == through.sequence && event_hash(sequence, row)? == hash;
+                    return Ok(known);
+                }
+                let Ok(next) = check_event(self.reader.ring(), &hash, sequence, row) else {
+                    return Ok(false);
+                };
+                hash = next;
+                subjects.push(event_subject(sequence, row)?);
+                Ok(true)
+            })?;
+        Ok((goes_on && hash == self.last.hash).then_some(subjects))
     }
 
     fn newest(&self) -> Result<u64, StoreError> {
@@ -180,7 +183,6 @@ impl Inner {
         seen: Seen,
         fill: impl FnOnce(&mut Changing<'_>),
     ) -> Result<(), StoreError> {
-        self.check_place()?;
         let seen = if mutant::is(Mutant::HeaderAfterSnapshot) {
             self.disk.observe()
         } else {
@@ -241,19 +243,5 @@ impl Inner {
         if !self.disk.options().read_only {
             self.marks.add_all(used);
         }
-    }
-
-    /// Hands what the cells counted to those that wait to be written.
-    pub(crate) fn collect_uses(&self) {
-        let mut changing = self.cache.changing();
-        let used = changing.collect();
-        self.keep_uses(used);
-    }
-
-    /// The same of one key, before its uses are told.
-    pub(crate) fn collect_uses_of(&self, key_id: KeyId) {
-        let mut changing = self.cache.changing();
-        let used = changing.collect_of(key_id);
-        self.keep_uses(used);
     }
 }

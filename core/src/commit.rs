@@ -9,9 +9,9 @@ use crate::disk::change::{Asks, Unmade, WriteFailure};
 use crate::disk::read::{self, Reader};
 use crate::disk::write::{self, Stamp, Writer};
 use crate::error::{Error, StoreError};
-use crate::limits;
 use crate::store::{Inner, Store};
 use crate::time::Now;
+use crate::usage::MANY;
 
 /// What a change may use of the disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,7 +74,9 @@ impl Store {
 
     /// Writes the last-used times and use counts that are kept in memory when it begins, in
     /// transactions of at most 1,000 rows, between which other changes get their turn. What could
-    /// not be written is kept.
+    /// not be written is kept. Of keys that are not in memory that is at most
+    /// [`USAGE_WAITING`](crate::limits::USAGE_WAITING) secrets; a use of a further one is lost.
+    /// Nothing is kept, and nothing to write, where the store was opened for reading only.
     ///
     /// # Errors
     /// What the store says; NO_SPACE while the reserve is not whole.
@@ -165,12 +167,21 @@ impl Inner {
     /// Writes the kept last-used times: those that wait when it begins, so that it ends under any
     /// traffic.
     pub(crate) fn flush_marks(&self) -> Result<(), Error> {
+        if self.disk.options().read_only {
+            return Ok(());
+        }
         let _one = self.marks.writing();
-        self.collect_uses();
-        for (number, batch) in self.marks.take().chunks(limits::USAGE_ROWS).enumerate() {
-            if number > 0 {
-                std::thread::sleep(TURN);
+        self.marks.take();
+        let (mut cells, mut pause) = (Some(0), Duration::ZERO);
+        loop {
+            let batch = self.marks.batch();
+            if batch.is_empty() {
+                let Some(from) = cells else { return Ok(()) };
+                cells = self.take_counted(from);
+                continue;
             }
+            std::thread::sleep(pause);
+            pause = TURN;
             let stamp = Stamp {
                 actor: "keyfob",
                 at_ms: self.clock.now_ms(),
@@ -179,7 +190,7 @@ impl Inner {
                 if let Some(mark) = self.mark_candidate() {
                     writer.advance_mark(mark);
                 }
-                for ((key_id, generation), usage) in batch {
+                for ((key_id, generation), usage) in &batch {
                     writer.add_usage(*key_id, *generation, *usage)?;
                 }
                 Ok(())
@@ -188,9 +199,18 @@ impl Inner {
                 self.marks.put_back();
                 return Err(error);
             }
-            self.marks.written(batch);
+            self.marks.written(&batch);
         }
-        Ok(())
+    }
+
+    /// Takes what some of the cache's cells counted, to be written. What is not taken stays in its
+    /// cell: a flush that fails loses nothing of it, and takes no more memory the next time.
+    fn take_counted(&self, from: usize) -> Option<usize> {
+        // The mutex is held until it is where it is seen again.
+        let mut changing = self.cache.changing();
+        let (used, rest) = changing.collect(from, MANY);
+        self.marks.take_counted(used);
+        rest
     }
 }
 
@@ -319,7 +339,7 @@ mod tests {
         let (rotated, old) = &keys[0];
         let new = store.rotate(*rotated, &Rotate::with_grace(60)).unwrap();
         let new = new.token.unwrap().expose().to_owned();
-        let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
+        let reserve = i64::try_from(crate::limits::RESERVE_BYTES / 4096).unwrap();
         // The disk fills up to the reserve, by others.
         bench.faults.limit_free_blocks(reserve);
         assert_eq!(create(&store).unwrap_err().code(), Code::NO_SPACE);
@@ -683,13 +703,15 @@ mod tests {
         let stop = std::sync::atomic::AtomicBool::new(false);
         let noted = std::sync::atomic::AtomicU64::new(0);
         let (ended, end) = std::sync::mpsc::channel();
+        // Before the others, so that there is room for it.
+        let inner = store.inner().unwrap();
+        inner.note_use((known, 1), inner.clock.now());
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut at = 0u128;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     at += 1;
                     let id = KeyId::from_bytes(at.to_be_bytes());
-                    let inner = store.inner().unwrap();
                     inner.note_use((id, 1), inner.clock.now());
                     noted.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 }
@@ -697,8 +719,6 @@ mod tests {
             while noted.load(std::sync::atomic::Ordering::Relaxed) < 5_000 {
                 std::thread::yield_now();
             }
-            let inner = store.inner().unwrap();
-            inner.note_use((known, 1), inner.clock.now());
             let flushing = store.clone();
             scope.spawn(move || {
                 ended
@@ -710,6 +730,37 @@ mod tests {
             flushed.expect("it does not end").unwrap();
         });
         assert_eq!(store.get(known).unwrap().used.uses, 1);
+    }
+
+    #[test]
+    fn a_key_in_memory_loses_no_use_while_others_wait_for_a_full_disk_and_nothing_grows() {
+        use crate::limits::{RESERVE_BYTES, USAGE_WAITING};
+        let (bench, store) = Bench::new();
+        let keys: Vec<_> = (0..2).map(|_| create(&store).unwrap()).collect();
+        let [(known, token), (late, of_late)] = &keys[..] else {
+            panic!("there are two");
+        };
+        assert_eq!(outcome(&store, token), Ok(()));
+        let inner = store.inner().unwrap();
+        for at in 0..=USAGE_WAITING as u128 {
+            inner.note_use((KeyId::from_bytes(at.to_be_bytes()), 1), inner.clock.now());
+        }
+        inner.note_use((*late, 1), inner.clock.now());
+        bench
+            .faults
+            .limit_free_blocks(i64::try_from(RESERVE_BYTES / 4096).unwrap());
+        for _ in 0..2 {
+            assert_eq!(store.flush().unwrap_err().code(), Code::NO_SPACE);
+            // A look takes nothing from where it would have to wait for room.
+            assert_eq!(store.get(*known).unwrap().used.uses, 1);
+            assert_eq!(store.get(*late).unwrap().used.uses, 0, "no room");
+        }
+        bench.faults.no_limit();
+        store.flush().unwrap();
+        assert_eq!(outcome(&store, of_late), Ok(()));
+        for id in [known, late] {
+            assert_eq!(store.get(*id).unwrap().used.uses, 1);
+        }
     }
 
     #[test]
@@ -926,10 +977,30 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_is_replaced_under_those_who_share_a_transaction_gets_none_of_their_changes() {
+        let (bench, store) = Bench::new();
+        let (_, token) = create(&store).unwrap();
+        let aside = bench.path.with_extension("aside");
+        let told = sharing(
+            &store,
+            || {
+                std::fs::copy(&bench.path, &aside).unwrap();
+                std::fs::rename(&aside, &bench.path).unwrap();
+                Ok(())
+            },
+            4,
+            |_| create(&store).map(|_| ()).map_err(|error| error.code()),
+        );
+        assert_eq!(told.0.unwrap_err().code(), Code::REPLACED);
+        assert_eq!(told.1, [Err(Code::REPLACED); 4]);
+        assert_eq!(outcome(&store, &token), Err(Code::REPLACED));
+    }
+
+    #[test]
     fn on_a_full_disk_many_callers_take_away_at_once() {
         let (bench, store) = Bench::new();
         let keys: Vec<_> = (0..64).map(|_| create(&store).unwrap()).collect();
-        let reserve = i64::try_from(limits::RESERVE_BYTES / 4096).unwrap();
+        let reserve = i64::try_from(crate::limits::RESERVE_BYTES / 4096).unwrap();
         bench.faults.limit_free_blocks(reserve);
         std::thread::scope(|scope| {
             for part in keys.chunks(8) {

@@ -356,14 +356,8 @@ impl Parent {
     fn judge(writer: &Writer<'_>, now: Now, parent: &Verified) -> Result<Self, Error> {
         let record = writer.key(parent.key_id())?.ok_or(Denied::NotFound)?;
         let project = project_of(writer, &record)?;
-        match effective_state(&record, project.as_ref(), now) {
-            KeyState::Revoked => return Err(Denied::Revoked.into()),
-            KeyState::Disabled => return Err(Denied::Disabled.into()),
-            KeyState::NotYetValid => return Err(Denied::NotYetValid.into()),
-            KeyState::Expired => return Err(Denied::Expired.into()),
-            KeyState::Active => {}
-        }
-        // The secret itself must be good still: a rotation or a finish may have ended it meanwhile.
+        // A rotation or a finish may have ended the secret meanwhile. That is judged first, as in a
+        // verification: whose secret is none of the key's is not told what became of the key.
         let ends_at = if parent.generation() == record.current.generation {
             record.expires_at
         } else {
@@ -374,6 +368,13 @@ impl Parent {
                 _ => return Err(Denied::NotFound.into()),
             }
         };
+        match effective_state(&record, project.as_ref(), now) {
+            KeyState::Revoked => return Err(Denied::Revoked.into()),
+            KeyState::Disabled => return Err(Denied::Disabled.into()),
+            KeyState::NotYetValid => return Err(Denied::NotYetValid.into()),
+            KeyState::Expired => return Err(Denied::Expired.into()),
+            KeyState::Active => {}
+        }
         if ends_at.is_some_and(|at| now.latest() >= at) {
             return Err(Denied::Expired.into());
         }

@@ -387,6 +387,17 @@ impl Misuse {
         }
     }
 
+    /// A scope that breaks a rule, as much of it as can be shown: who passes a token by mistake must
+    /// not find its secret in the error, and no secret begins within so many characters.
+    pub(crate) fn invalid_scope(scope: &str, why: &'static str) -> Self {
+        const SHOWN: usize = 24;
+        let mut shown: String = scope.chars().take(SHOWN).collect();
+        if shown.len() < scope.len() {
+            shown.push('…');
+        }
+        Misuse::InvalidScope { scope: shown, why }
+    }
+
     /// Refuses what is longer than its bound.
     pub(crate) fn check_limit(what: &'static str, got: usize, most: usize) -> Result<(), Misuse> {
         if got > most {

@@ -61,6 +61,10 @@ pub const IMPORTED_BITS: u32 = 128;
 pub const PAGE_KEYS: usize = 1_000;
 /// Rows of last-used times written in one transaction, so that waiting changes go first.
 pub const USAGE_ROWS: usize = 1_000;
+/// Most secrets whose uses wait in memory to be written, of keys that the memory for keys does not
+/// hold; some 2 MiB. Half as many are written early. Where they come faster than they can be
+/// written, or nothing can be, a use of a further one is lost: a statistic, for a bound on memory.
+pub const USAGE_WAITING: usize = 32 * 1024;
 /// Bytes on disk kept back, so that on a full disk a whole batch of keys can be revoked.
 pub const RESERVE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -72,4 +76,5 @@ const _: () = assert!(
         < RECORD_BYTES,
     "a record whose every field is at its bound still fits"
 );
+const _: () = assert!(USAGE_ROWS < USAGE_WAITING / 2, "a flush makes room");
 const _: () = assert!(NOTE_BYTES + ACTOR_BYTES < RECORD_BYTES);

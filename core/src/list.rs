@@ -236,21 +236,24 @@ impl Store {
         record: &KeyRecord,
         written: impl Fn(u32) -> Result<Usage, StoreError>,
     ) -> Result<Uses, StoreError> {
-        self.inner()?.collect_uses_of(id);
+        let noted = self.inner()?.unwritten_uses(id);
+        let with_noted = |written: Usage, which: &dyn Fn(u32) -> bool| {
+            let noted = noted.iter().filter(|(generation, _)| which(*generation));
+            told(noted.fold(written, |sum, (_, usage)| sum.merged(*usage)))
+        };
         let of = |generation| -> Result<SecretUse, StoreError> {
-            let noted = self.inner()?.marks.of((id, generation));
-            Ok(told(written(generation)?.merged(noted)))
+            Ok(with_noted(written(generation)?, &|noted| {
+                noted == generation
+            }))
         };
         let current = record.current.generation;
         let previous = record.previous.as_ref().map(|old| old.slot.generation);
-        let earlier = self
-            .inner()?
-            .marks
-            .of_generations(id, |noted| noted < current && Some(noted) != previous);
         Ok(Uses {
             current: of(current)?,
             previous: previous.map_or(Ok(SecretUse::default()), of)?,
-            earlier: told(written(EARLIER)?.merged(earlier)),
+            earlier: with_noted(written(EARLIER)?, &|noted| {
+                noted < current && Some(noted) != previous
+            }),
         })
     }
 

@@ -107,10 +107,10 @@ where
     let set = ScopeSet::parse(scopes)?;
     let list: Vec<Scope> = set.iter().cloned().collect();
     match list.iter().find(|scope| scope.is_pattern()) {
-        Some(pattern) => Err(Misuse::InvalidScope {
-            scope: pattern.to_string(),
-            why: "a requirement names what is needed and holds no '*'",
-        }),
+        Some(pattern) => Err(Misuse::invalid_scope(
+            pattern.as_str(),
+            "a requirement names what is needed and holds no '*'",
+        )),
         None => Ok(list),
     }
 }

@@ -33,10 +33,7 @@ impl Scope {
             limits::SCOPE_BYTES,
         )?;
         if let Some(why) = broken_rule(text) {
-            return Err(Misuse::InvalidScope {
-                scope: text.to_owned(),
-                why,
-            });
+            return Err(Misuse::invalid_scope(text, why));
         }
         let segments = text.split(':').count();
         Misuse::check_limit(
@@ -271,6 +268,13 @@ mod tests {
 
     fn set(value: &Value) -> ScopeSet {
         ScopeSet::parse(texts(value)).unwrap()
+    }
+
+    #[test]
+    fn a_token_in_the_place_of_a_scope_is_not_shown_with_its_secret() {
+        let token = "a_e_102p5oQZoHTv0zeY5yG21K3k7QmX2vT9bRz4LwYc0HdNj5sPgF8aEuV1oKiB6tMqWx4C4HB7";
+        let error = Scope::parse(&format!("{token} ")).unwrap_err().to_string();
+        assert!(error.contains("a_e_102p5oQZoHTv0zeY5yG2…"), "{error}");
     }
 
     #[test]

@@ -11,10 +11,10 @@ use crate::cache::{Cache, Held};
 use crate::disk::backend::Deadlines;
 use crate::disk::file::{FileId, Tolerance};
 use crate::disk::read::{Peppers, Reader, identify, identity_claimed, is_changing};
-use crate::disk::schema::{Identity, PepperState, State};
+use crate::disk::schema::{Identity, PepperState, State, Usage};
 use crate::disk::write::{Stamp, initialise};
 use crate::disk::{AsStoreError, CheckOnOpen, Disk, DiskOptions};
-use crate::error::{Denied, Error, Misuse, StoreError};
+use crate::error::{Denied, Error, Misuse, StoreError, VerifyError};
 use crate::header::{ForkLocal, Process, Replaceable, Seen};
 use crate::id::KeyId;
 use crate::key::check_text;
@@ -25,7 +25,7 @@ use crate::secret::{Pepper, fill_from_system};
 use crate::tag::{Generation, Keyring, TAG_BYTES, TagSum, pepper_check};
 use crate::time::{Clock, Now, Timestamp};
 use crate::token::Prefix;
-use crate::usage::{Marks, SecretId};
+use crate::usage::{self, Marks, SecretId};
 
 /// How often last-used times are written.
 const FLUSH_EVERY: Duration = Duration::from_secs(5);
@@ -253,8 +253,10 @@ impl StoreOptions {
     }
 
     /// How often last-used times are written, by a thread that the first verification starts; 5
-    /// seconds unless it is set. Zero writes them only on close and on [`Store::flush`]; the thread
-    /// then only looks, once a second, whether the file still stands at its path.
+    /// seconds unless it is set. It writes them earlier where many keys that are not in memory have
+    /// been verified (half of [`limits::USAGE_WAITING`]). Zero writes them only on close and on
+    /// [`Store::flush`]; the thread then only looks, once a second, whether the file still stands at
+    /// its path.
     #[must_use]
     pub fn flush_every(mut self, interval: Duration) -> Self {
         self.flush_every = interval;
@@ -567,8 +569,8 @@ pub struct Refusal {
 ///
 /// Where another file takes the place of the store's, or none, every call answers REPLACED from the
 /// moment that it is noticed until the store is opened again: each change notices at once, and so
-/// does a verification that reads the file; one that is answered from memory may not for up to a
-/// second.
+/// does the first verification after a commit of this or another process; any other may not for up to
+/// a second.
 #[derive(Clone)]
 pub struct Store {
     opening: Arc<Opening>,
@@ -704,18 +706,6 @@ impl Store {
         self.opening.terms.on_refusal.set(callback.map(Arc::new));
     }
 
-    pub(crate) fn refused(&self, refusal: Refusal) {
-        // The order of `Denied::ALL` is that of the enum.
-        let place = refusal.denied as usize;
-        let share = self.opening.share.get();
-        if let Some(counter) = share.and_then(|share| share.inner.refusals.get(place)) {
-            counter.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Some(callback) = self.opening.terms.on_refusal.get() {
-            callback(refusal);
-        }
-    }
-
     /// Runs a read over one snapshot. Must not be nested.
     pub(crate) fn read<T, E: From<StoreError> + AsStoreError>(
         &self,
@@ -726,6 +716,17 @@ impl Store {
 }
 
 impl Inner {
+    /// Counts a refusal, tells whoever wants to hear of it, and makes it the answer.
+    #[inline]
+    pub(crate) fn refuse(&self, denied: Denied, key_id: Option<KeyId>) -> VerifyError {
+        // The order of `Denied::ALL` is that of the enum.
+        self.refusals[denied as usize].fetch_add(1, Ordering::Relaxed);
+        if let Some(callback) = self.terms.on_refusal.get() {
+            callback(Refusal { denied, key_id });
+        }
+        denied.into()
+    }
+
     pub(crate) fn new(terms: Arc<Terms>, disk: Disk, slot: Arc<Slot>) -> Arc<Self> {
         Arc::new_cyclic(|me| Inner {
             opened_at: (terms.agreed.clock.now(), terms.agreed.clock.passed()),
@@ -754,11 +755,7 @@ impl Inner {
         if std::ptr::eq(open.as_ptr(), self) {
             *open = Weak::new();
         }
-        let flushed = if self.disk.options().read_only {
-            Ok(())
-        } else {
-            self.flush_marks()
-        };
+        let flushed = self.flush_marks();
         self.closed.store(true, Ordering::Release);
         self.disk.close()?;
         flushed
@@ -831,6 +828,18 @@ impl Inner {
         }
     }
 
+    /// What is known of a key's uses beyond what is written, by the generation of the secret.
+    pub(crate) fn unwritten_uses(&self, key_id: KeyId) -> Vec<(u32, Usage)> {
+        // The mutex keeps a flush from taking from a cell what was not seen here yet.
+        let changing = self.cache.changing();
+        let mut uses = self.marks.of(key_id);
+        if !self.disk.options().read_only {
+            let counted = changing.counted_of(key_id).map(usage::counted);
+            uses.extend(counted.map(|((_, generation), usage)| (generation, usage)));
+        }
+        uses
+    }
+
     /// Starts the thread that writes uses, and once a second looks whether the file is in its place,
     /// where it does not run yet.
     pub(crate) fn start_flushing(&self) {
@@ -846,7 +855,7 @@ impl Inner {
                 let mut flushed = Instant::now();
                 loop {
                     let wait = every.map(|every| every.saturating_sub(flushed.elapsed()));
-                    std::thread::sleep(wait.map_or(LOOK_EVERY, |wait| wait.min(LOOK_EVERY)));
+                    std::thread::park_timeout(wait.map_or(LOOK_EVERY, |wait| wait.min(LOOK_EVERY)));
                     let Some(inner) = me.upgrade() else { break };
                     if inner.closed.load(Ordering::Acquire) {
                         break;
@@ -854,14 +863,17 @@ impl Inner {
                     // Whoever asks next is told; and what cannot be written is kept.
                     let _ = inner.check_place();
                     inner.disk.let_go();
-                    if every.is_some_and(|every| flushed.elapsed() >= every) {
+                    let is_time = |every| flushed.elapsed() >= every || inner.marks.are_many();
+                    if every.is_some_and(is_time) {
                         let _ = inner.flush_marks();
                         flushed = Instant::now();
                     }
                 }
             });
-        if spawned.is_err() {
-            self.flusher.store(false, Ordering::Release);
+        match spawned {
+            Ok(flusher) if every.is_some() => self.marks.wake(flusher.thread()),
+            Ok(_) => (),
+            Err(_) => self.flusher.store(false, Ordering::Release),
         }
     }
 

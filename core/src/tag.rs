@@ -11,10 +11,10 @@
 
 use hmac::{HmacReset, KeyInit, Mac};
 use serde::{Deserialize, Serialize};
-use sha2::Sha256;
+use sha2::{Digest as _, Sha256};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::digest::{ct_eq_bytes, sha256};
+use crate::digest::ct_eq_bytes;
 use crate::secret::Pepper;
 
 /// Bytes of a tag as a row carries it; 128 bits leave a forger nothing.
@@ -207,9 +207,12 @@ impl Keyring {
         match self.keys(generation) {
             Some(keys) => mac(select(keys), parts),
             None => {
-                let mut all: Vec<&[u8]> = vec![b"keyfob/plain/1/", purpose, b"/", &self.store_id];
-                all.extend_from_slice(parts);
-                sha256(&all)
+                let label: [&[u8]; 4] = [b"keyfob/plain/1/", purpose, b"/", &self.store_id];
+                let mut hash = Sha256::new();
+                for part in label.iter().chain(parts) {
+                    hash.update(part);
+                }
+                hash.finalize().into()
             }
         }
     }

@@ -86,13 +86,13 @@ pub(crate) fn has_shape(text: &[u8], prefix: &Prefix) -> bool {
 /// Whether a text is certainly no token of the store, by what is found soonest: its length, its
 /// beginning and its checksum. Where nothing but tokens is known, nothing more has to be read.
 pub(crate) fn is_none(text: &[u8], prefix: &Prefix) -> bool {
-    if text.len() > TOKEN_BYTES || !text.starts_with(prefix.as_bytes()) {
-        return true;
-    }
     let (Some(parts), Some((summed, sum))) = (split(text), text.split_last_chunk()) else {
         return true;
     };
-    parts.version != VERSION || *sum != checksum(summed)
+    text.len() > TOKEN_BYTES
+        || parts.version != VERSION
+        || !parts.head.starts_with(prefix.as_bytes())
+        || *sum != checksum(summed)
 }
 
 fn parse_shape<'a>(text: &'a [u8], prefix: &Prefix) -> Option<ParsedToken<'a>> {

@@ -1,12 +1,21 @@
 //! Last used and use counts: kept in memory per secret, and written in batches. They are
 //! statistics, never a ground for a decision, and a crash can lose what was not written yet.
+//!
+//! A key in the cache is counted in its cell. Here is what waits of all others, and that is bounded
+//! however fast keys are verified and however long nothing can be written: a secret that is beyond
+//! the bound is not noted.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError, RwLock, RwLockReadGuard};
+use std::thread::Thread;
 
 use crate::cache::Used;
 use crate::disk::schema::Usage;
 use crate::id::KeyId;
+use crate::limits::{USAGE_ROWS, USAGE_WAITING};
+
+/// So many that wait are written early, and so many are taken from the cache's cells at once.
+pub(crate) const MANY: usize = USAGE_WAITING / 2;
 
 /// A key's secret, by the key and the generation of the secret.
 pub(crate) type SecretId = (KeyId, u32);
@@ -18,6 +27,8 @@ pub(crate) struct Marks {
     held: Mutex<Held>,
     writing: Mutex<()>,
     seen: RwLock<()>,
+    /// Who is woken where many wait.
+    flusher: OnceLock<Thread>,
 }
 
 #[derive(Debug, Default)]
@@ -27,10 +38,29 @@ struct Held {
 }
 
 impl Held {
+    /// Has a use wait, if there is room for its secret.
     fn wait(&mut self, secret: SecretId, usage: Usage) {
-        let mark = self.waiting.entry(secret).or_default();
-        *mark = mark.merged(usage);
+        let has_room = self.waiting.len() + self.taken.len() < USAGE_WAITING;
+        if has_room || self.waiting.contains_key(&secret) {
+            merge(&mut self.waiting, secret, usage);
+        }
     }
+}
+
+fn merge(marks: &mut BTreeMap<SecretId, Usage>, secret: SecretId, usage: Usage) {
+    let mark = marks.entry(secret).or_default();
+    *mark = mark.merged(usage);
+}
+
+/// What a cell counted, as it is written.
+pub(crate) fn counted(used: Used) -> (SecretId, Usage) {
+    let Used {
+        key_id,
+        generation,
+        at: last_used,
+        uses,
+    } = used;
+    ((key_id, generation), Usage { last_used, uses })
 }
 
 impl Marks {
@@ -50,57 +80,76 @@ impl Marks {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Wakes a thread from now on where many wait.
+    pub(crate) fn wake(&self, flusher: &Thread) {
+        self.flusher.get_or_init(|| flusher.clone());
+    }
+
+    /// Whether so many wait that they are to be written early.
+    pub(crate) fn are_many(&self) -> bool {
+        self.lock().waiting.len() >= MANY
+    }
+
     /// Notes a use at a time.
     pub(crate) fn note(&self, secret: SecretId, at: i64) {
-        self.lock().wait(
-            secret,
-            Usage {
-                last_used: at,
-                uses: 1,
-            },
-        );
+        let usage = Usage {
+            last_used: at,
+            uses: 1,
+        };
+        self.add([(secret, usage)]);
     }
 
-    /// Notes what the cache counted.
+    /// Notes what cells counted that are given up.
     pub(crate) fn add_all(&self, used: impl IntoIterator<Item = Used>) {
         let mut used = used.into_iter().peekable();
-        if used.peek().is_none() {
-            return;
+        if used.peek().is_some() {
+            self.add(used.map(counted));
         }
+    }
+
+    fn add(&self, uses: impl IntoIterator<Item = (SecretId, Usage)>) {
         let mut held = self.lock();
-        for used in used {
-            let usage = Usage {
-                last_used: used.at,
-                uses: used.uses,
-            };
-            held.wait((used.key_id, used.generation), usage);
+        let before = held.waiting.len();
+        for (secret, usage) in uses {
+            held.wait(secret, usage);
+        }
+        let became_many = before < MANY && held.waiting.len() >= MANY;
+        drop(held);
+        if became_many && let Some(flusher) = self.flusher.get() {
+            flusher.unpark();
         }
     }
 
-    /// What was noted of a secret and is not known to be written yet.
-    pub(crate) fn of(&self, secret: SecretId) -> Usage {
+    /// What was noted of a key and is not known to be written yet, by the generation of the secret;
+    /// one may be there twice.
+    pub(crate) fn of(&self, key: KeyId) -> Vec<(u32, Usage)> {
         let held = self.lock();
-        let [waiting, taken] =
-            [&held.waiting, &held.taken].map(|map| map.get(&secret).copied().unwrap_or_default());
-        taken.merged(waiting)
+        let both = [&held.taken, &held.waiting].into_iter();
+        both.flat_map(|marks| marks.range((key, 0)..=(key, u32::MAX)))
+            .map(|((_, generation), usage)| (*generation, *usage))
+            .collect()
     }
 
-    /// What was noted of a key's secrets of some generations and is not known to be written yet.
-    pub(crate) fn of_generations(&self, key: KeyId, which: impl Fn(u32) -> bool) -> Usage {
-        let held = self.lock();
-        let all = [&held.taken, &held.waiting].into_iter().flat_map(|map| {
-            let secrets = map.range((key, 0)..=(key, u32::MAX));
-            secrets.filter(|((_, generation), _)| which(*generation))
-        });
-        all.fold(Usage::default(), |sum, (_, usage)| sum.merged(*usage))
-    }
-
-    /// Takes what waits, in the order of the table, which writes far fewer pages. All of it is
-    /// still seen until [`Marks::written`] or [`Marks::put_back`].
-    pub(crate) fn take(&self) -> Vec<(SecretId, Usage)> {
+    /// Takes what waits, to be written. It is still seen until [`Marks::written`] or
+    /// [`Marks::put_back`].
+    pub(crate) fn take(&self) {
         let mut held = self.lock();
         held.taken = std::mem::take(&mut held.waiting);
-        held.taken.iter().map(|(id, usage)| (*id, *usage)).collect()
+    }
+
+    /// Takes what cells counted beside that, without its having to wait for room.
+    pub(crate) fn take_counted(&self, used: Vec<Used>) {
+        let mut held = self.lock();
+        for (secret, usage) in used.into_iter().map(counted) {
+            merge(&mut held.taken, secret, usage);
+        }
+    }
+
+    /// The first rows of what was taken, in the order of the table, which writes far fewer pages.
+    pub(crate) fn batch(&self) -> Vec<(SecretId, Usage)> {
+        let held = self.lock();
+        let rows = held.taken.iter().take(USAGE_ROWS);
+        rows.map(|(secret, usage)| (*secret, *usage)).collect()
     }
 
     /// Forgets some of what was taken: it is in the file.
@@ -112,11 +161,12 @@ impl Marks {
         }
     }
 
-    /// Puts back what of it could not be written.
+    /// Puts back what of it could not be written: all of it, so that a failure loses nothing. While
+    /// that is more than may wait, nothing else is noted.
     pub(crate) fn put_back(&self) {
         let mut held = self.lock();
         for (secret, usage) in std::mem::take(&mut held.taken) {
-            held.wait(secret, usage);
+            merge(&mut held.waiting, secret, usage);
         }
     }
 }
@@ -125,7 +175,28 @@ impl Marks {
 mod tests {
     use super::*;
 
-    const SECRET: SecretId = (KeyId::from_bytes([1; 16]), 1);
+    const KEY: KeyId = KeyId::from_bytes([1; 16]);
+    const SECRET: SecretId = (KEY, 1);
+
+    const fn usage(last_used: i64, uses: u64) -> Usage {
+        Usage { last_used, uses }
+    }
+
+    /// What was noted of a key's secrets.
+    fn sum(marks: &Marks, (key, generation): SecretId) -> Usage {
+        let of_key = marks.of(key).into_iter();
+        let own = of_key.filter(|(noted, _)| *noted == generation);
+        own.fold(Usage::default(), |sum, (_, usage)| sum.merged(usage))
+    }
+
+    fn secret(number: usize) -> SecretId {
+        (KeyId::from_bytes((number as u128 + 1).to_be_bytes()), 1)
+    }
+
+    fn waits(marks: &Marks) -> usize {
+        let held = marks.lock();
+        held.waiting.len() + held.taken.len()
+    }
 
     #[test]
     fn what_could_not_be_written_is_merged_with_what_came_since() {
@@ -133,37 +204,82 @@ mod tests {
         let other = (KeyId::from_bytes([2; 16]), 1);
         marks.note(SECRET, 10);
         marks.note(other, 3);
-        let usage = |last_used, uses| Usage { last_used, uses };
+        marks.take();
         let taken = [(SECRET, usage(10, 1)), (other, usage(3, 1))];
-        assert_eq!(marks.take(), taken);
+        assert_eq!(marks.batch(), taken);
         marks.written(&taken[1..]);
-        assert_eq!(marks.of(other), Usage::default());
-        assert_eq!(marks.of(SECRET), usage(10, 1), "seen while it is written");
+        assert_eq!(sum(&marks, other), Usage::default());
+        assert_eq!(
+            sum(&marks, SECRET),
+            usage(10, 1),
+            "seen while it is written"
+        );
         marks.note(SECRET, 7);
-        assert_eq!(marks.of(SECRET), usage(10, 2));
+        assert_eq!(sum(&marks, SECRET), usage(10, 2));
         marks.put_back();
-        assert_eq!(marks.of(SECRET), usage(10, 2));
-        let taken = marks.take();
-        assert_eq!(taken, [(SECRET, usage(10, 2))]);
-        marks.written(&taken);
-        assert_eq!(marks.of(SECRET), Usage::default());
+        assert_eq!(sum(&marks, SECRET), usage(10, 2));
+        marks.take();
+        assert_eq!(marks.batch(), [(SECRET, usage(10, 2))]);
+        marks.written(&marks.batch());
+        assert_eq!(waits(&marks), 0);
     }
 
     #[test]
-    fn what_was_noted_of_several_generations_of_a_key_is_seen_together() {
+    fn what_was_noted_of_several_generations_of_a_key_is_seen_also_while_it_is_written() {
         let marks = Marks::default();
-        let secret = |key: u8, generation| (KeyId::from_bytes([key; 16]), generation);
-        let noted = [(1, 1), (1, 2), (1, 3), (2, 1), (0, 1)];
-        for (at, (key, generation)) in (10..).zip(noted) {
-            marks.note(secret(key, generation), at);
+        for (at, generation) in (10..).zip([1, 2, 3]) {
+            for key in [0, 1, 2] {
+                marks.note((KeyId::from_bytes([key; 16]), generation), at);
+            }
         }
-        let earlier = |marks: &Marks| marks.of_generations(secret(1, 0).0, |g| g < 3);
-        let both = Usage {
-            last_used: 11,
-            uses: 2,
+        let of_key = [(1, usage(10, 1)), (2, usage(11, 1)), (3, usage(12, 1))];
+        assert_eq!(marks.of(KEY), of_key);
+        marks.take();
+        assert_eq!(marks.of(KEY), of_key);
+    }
+
+    #[test]
+    fn however_often_nothing_can_be_written_what_waits_is_bounded_and_none_of_it_is_lost() {
+        let marks = Marks::default();
+        let noted = |numbers: std::ops::Range<usize>| {
+            for number in numbers {
+                marks.note(secret(number), 10);
+            }
         };
-        assert_eq!(earlier(&marks), both);
-        assert_eq!(marks.take().len(), 5);
-        assert_eq!(earlier(&marks), both, "seen while it is written");
+        noted(0..USAGE_WAITING + 1);
+        assert_eq!(waits(&marks), USAGE_WAITING);
+        for attempt in 1..=3 {
+            marks.take();
+            noted(USAGE_WAITING..2 * USAGE_WAITING);
+            assert_eq!(waits(&marks), USAGE_WAITING, "while it is written");
+            marks.put_back();
+            noted(0..1);
+            assert_eq!(waits(&marks), USAGE_WAITING);
+            assert_eq!(sum(&marks, secret(0)), usage(10, attempt + 1));
+        }
+        // What cells counted need not wait for room, and what waits is no more for it.
+        marks.take();
+        let used = (0..MANY).map(|number| Used {
+            key_id: secret(USAGE_WAITING + number).0,
+            generation: 1,
+            at: 10,
+            uses: 1,
+        });
+        marks.take_counted(used.collect());
+        marks.put_back();
+        noted(2 * USAGE_WAITING..3 * USAGE_WAITING);
+        assert_eq!(waits(&marks), USAGE_WAITING + MANY);
+        marks.take();
+        let mut written = 0;
+        while let batch = marks.batch()
+            && !batch.is_empty()
+        {
+            assert!(batch.len() <= USAGE_ROWS);
+            marks.written(&batch);
+            written += batch.len();
+        }
+        assert_eq!(written, USAGE_WAITING + MANY);
+        noted(0..USAGE_WAITING);
+        assert_eq!(waits(&marks), USAGE_WAITING, "there is room again");
     }
 }

@@ -18,7 +18,7 @@ use crate::id::{IdText, KeyId};
 use crate::key::{KeyRecord, KeyState, MatchedSecret, StoredSecret};
 use crate::limits;
 use crate::requirement::{ProjectRule, Request};
-use crate::store::{Inner, Refusal, Store};
+use crate::store::{Inner, Store};
 use crate::time::{Now, Timestamp};
 use crate::token::{ParsedToken, Prefix, Unparsed, is_none, parse, split};
 use crate::usage::SecretId;
@@ -211,7 +211,8 @@ impl Store {
     ///
     /// `token` is the text as it was presented, any bytes at all; what is `required` is a
     /// [`Requirement`](crate::Requirement), or one with what only the request knows. Writes nothing;
-    /// that it was used is noted in memory. Any thread may call it.
+    /// that it was used is noted in memory, unless too many keys wait there to be written
+    /// ([`USAGE_WAITING`](crate::limits::USAGE_WAITING)). Any thread may call it.
     ///
     /// # Errors
     /// [`VerifyError::Denied`] with the first check that fails, in the order of [`Check::ALL`];
@@ -242,24 +243,12 @@ impl Store {
         let inner = self.inner()?;
         let (token, request) = (token.as_ref(), required.into());
         let seen = inner.disk.observe();
-        match self.judge_cached(inner, token, &request, seen) {
+        match inner.judge_cached(token, &request, seen) {
             Some(outcome) => outcome,
-            None if self.is_none(inner, token, seen) => self.refuse_none(),
+            None if inner.is_none(token, seen) => inner.refuse_none(),
             // A copy, made here alone: what is lent has to be put into memory.
             None => self.verify_uncached(inner, token, &{ request }, seen),
         }
-    }
-
-    /// Whether a text cannot be a token of this store, and the file need not be asked.
-    #[inline]
-    fn is_none(&self, inner: &Inner, token: &[u8], seen: Seen) -> bool {
-        is_none(token, self.prefix()) && inner.cache.has_no_imported(seen)
-    }
-
-    #[inline(never)]
-    fn refuse_none(&self) -> Result<Verified, VerifyError> {
-        self.sound()?;
-        Err(self.refusal(Denied::Malformed, None))
     }
 
     #[inline(never)]
@@ -279,7 +268,7 @@ impl Store {
                 }
                 Ok(verified)
             }
-            Err(denied) => Err(self.refusal(denied, judged.found.map(|(id, _)| id))),
+            Err(denied) => Err(inner.refuse(denied, judged.found.map(|(id, _)| id))),
         }
     }
 
@@ -312,10 +301,7 @@ impl Store {
         match parse_authorization(value.as_ref()) {
             Ok(Credentials::None) => Ok(None),
             Ok(Credentials::Token(token)) => self.verify(token, required).map(Some),
-            Err(denied) => {
-                self.sound()?;
-                Err(self.refusal(denied, None))
-            }
+            Err(denied) => Err(self.sound()?.refuse(denied, None)),
         }
     }
 
@@ -366,74 +352,6 @@ impl Store {
         })
     }
 
-    /// Counts a refusal, and makes it the answer.
-    fn refusal(&self, denied: Denied, key_id: Option<KeyId>) -> VerifyError {
-        self.refused(Refusal { denied, key_id });
-        denied.into()
-    }
-
-    /// The walk with the record from the cache; none where the cache cannot tell. The text is
-    /// compared with the one that the record was cached for, so that what differs in any character
-    /// is left to the walk that reads all of it.
-    #[allow(clippy::inline_always)] // so that what a request does not say costs nothing
-    #[inline(always)]
-    fn judge_cached(
-        &self,
-        inner: &Inner,
-        text: &[u8],
-        request: &Request<'_>,
-        seen: Seen,
-    ) -> Option<Result<Verified, VerifyError>> {
-        let parts = split(text)?;
-        // The cell is loaded before the hash is computed, so that memory is not waited for.
-        let key_id = IdText::of(parts.key_id);
-        let found = inner.cache.find(seen, key_id, *parts.checksum)?;
-        let class = kept(ClassNumber(found.class()))?;
-        if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
-            return None;
-        }
-        let held = found.hold()?;
-        if asks_for_project(class, request) {
-            return None;
-        }
-        let standing = Standing {
-            revoked: held.is_revoked(),
-            disabled: held.is_disabled(),
-            expires_at: Timestamp::from_unix(held.expires_at),
-            owner: held.owner,
-            class,
-        };
-        let now = Now {
-            clock: inner.clock.now(),
-            mark: Timestamp::from_unix(held.mark),
-        };
-        let case = Case {
-            stated: StatedProject::NotNeeded,
-            request,
-            now,
-        };
-        let passed = match decide(standing, case) {
-            Ok(passed) => passed,
-            Err(denied) => return Some(Err(self.refusal(denied, Some(key_id.id())))),
-        };
-        inner.note_cached_use(&held, now.clock);
-        let facts = Facts {
-            key_id,
-            generation: held.generation,
-            matched: if held.is_previous() {
-                MatchedSecret::Previous
-            } else {
-                MatchedSecret::Current
-            },
-            revoked: standing.revoked,
-            disabled: standing.disabled,
-            expires_at: standing.expires_at,
-            owner: standing.owner,
-            class: ClassRef::Kept(class),
-        };
-        Some(Ok(Verified::new(facts, passed)))
-    }
-
     fn judge(
         &self,
         text: &[u8],
@@ -445,7 +363,10 @@ impl Store {
         let not_found = |NotFound(check, denied): NotFound| Judged {
             outcome: Err(denied),
             found: None,
-            checks: failed_at(check, denied),
+            checks: match detail {
+                Detail::EveryCheck => failed_at(check, denied),
+                Detail::Outcome => Vec::new(),
+            },
             now: inner.clock.now(),
             counted: false,
         };
@@ -548,6 +469,81 @@ impl Store {
             Ask::Now(seen) => inner.read_shared(seen, judge),
             Ask::Question | Ask::At(_) => inner.read(judge),
         }
+    }
+}
+
+impl Inner {
+    /// Whether a text cannot be a token of this store, and the file need not be asked.
+    #[inline]
+    fn is_none(&self, token: &[u8], seen: Seen) -> bool {
+        is_none(token, &self.terms.identity.prefix) && self.cache.has_no_imported(seen)
+    }
+
+    #[inline(never)]
+    fn refuse_none(&self) -> Result<Verified, VerifyError> {
+        self.disk.check_replaced()?;
+        Err(self.refuse(Denied::Malformed, None))
+    }
+
+    /// The walk with the record from the cache; none where the cache cannot tell. The text is
+    /// compared with the one that the record was cached for, so that what differs in any character
+    /// is left to the walk that reads all of it.
+    #[allow(clippy::inline_always)] // so that what a request does not say costs nothing
+    #[inline(always)]
+    fn judge_cached(
+        &self,
+        text: &[u8],
+        request: &Request<'_>,
+        seen: Seen,
+    ) -> Option<Result<Verified, VerifyError>> {
+        let parts = split(text)?;
+        // The cell is loaded before the hash is computed, so that memory is not waited for.
+        let key_id = IdText::of(parts.key_id);
+        let found = self.cache.find(seen, key_id, *parts.checksum)?;
+        let class = kept(ClassNumber(found.class()))?;
+        if !class.head.begins(text) || !found.is_secret(PresentedDigest::of_secret(parts.secret)) {
+            return None;
+        }
+        let held = found.hold()?;
+        if asks_for_project(class, request) {
+            return None;
+        }
+        let standing = Standing {
+            revoked: held.is_revoked(),
+            disabled: held.is_disabled(),
+            expires_at: Timestamp::from_unix(held.expires_at),
+            owner: held.owner,
+            class,
+        };
+        let now = Now {
+            clock: self.clock.now(),
+            mark: Timestamp::from_unix(held.mark),
+        };
+        let case = Case {
+            stated: StatedProject::NotNeeded,
+            request,
+            now,
+        };
+        let passed = match decide(standing, case) {
+            Ok(passed) => passed,
+            Err(denied) => return Some(Err(self.refuse(denied, Some(key_id.id())))),
+        };
+        self.note_cached_use(&held, now.clock);
+        let facts = Facts {
+            key_id,
+            generation: held.generation,
+            matched: if held.is_previous() {
+                MatchedSecret::Previous
+            } else {
+                MatchedSecret::Current
+            },
+            revoked: standing.revoked,
+            disabled: standing.disabled,
+            expires_at: standing.expires_at,
+            owner: standing.owner,
+            class: ClassRef::Kept(class),
+        };
+        Some(Ok(Verified::new(facts, passed)))
     }
 }
 

@@ -1103,6 +1103,25 @@ fn a_secret_that_ended_since_it_was_verified_makes_no_keys() {
     assert_eq!(make(&by_second), Code::NOT_FOUND);
 }
 
+/// The state was judged before the secret, and a secret that had ended was told what became of the
+/// key, which a verification tells nobody who does not hold a secret of it.
+#[test]
+fn a_secret_that_ended_is_not_told_the_state_of_its_key() {
+    let home = Home::new();
+    let (id, token) = home.key(|_| {});
+    let ended = home.store.verify(token.expose(), &plain()).unwrap();
+    home.store.rotate(id, &Rotate::default()).unwrap();
+    let make = || code_of(&home.store.create_within(&ended, &NewKey::new("c")));
+    home.store.disable(id).unwrap();
+    assert_eq!(make(), Code::NOT_FOUND);
+    home.store.revoke(id, &Revoke::default()).unwrap();
+    assert_eq!(make(), Code::NOT_FOUND);
+    assert_eq!(
+        verify(&home.store, token.expose(), &plain()),
+        Code::NOT_FOUND
+    );
+}
+
 // ---- rotation ----
 
 #[test]

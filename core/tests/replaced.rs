@@ -85,7 +85,7 @@ fn overwrite(path: &Path, content: &[u8]) {
 }
 
 #[test]
-fn a_verification_from_memory_is_told_within_about_a_second() {
+fn a_verification_is_told_within_about_a_second() {
     let long = Duration::from_secs(3600);
     for (options, replace) in [
         (options(), true),
@@ -94,6 +94,8 @@ fn a_verification_from_memory_is_told_within_about_a_second() {
         (options().read_only(true), true),
         (options().exclusive(true), false),
         (options().map_header(false), true),
+        // From the file each time.
+        (options().key_cache_bytes(0), true),
     ] {
         let bench = bench();
         let store = bench.open(options);
@@ -116,11 +118,20 @@ fn a_verification_from_memory_is_told_within_about_a_second() {
 
 #[test]
 fn a_verification_that_catches_up_is_told_at_once_and_so_is_everybody_then() {
-    let bench = bench();
-    let store = bench.open(options());
-    bench.replace();
-    assert_eq!(verify(&store, &bench.other, &plain()), Code::REPLACED);
-    bench.assert_replaced(&store);
+    for in_memory in [true, false] {
+        let bench = bench();
+        let store = bench.open(options());
+        let another = options().apart().open(&bench.path).unwrap();
+        another.create(&NewKey::new("k")).unwrap();
+        bench.replace();
+        let token = if in_memory {
+            &bench.token
+        } else {
+            &bench.other
+        };
+        assert_eq!(verify(&store, token, &plain()), Code::REPLACED);
+        bench.assert_replaced(&store);
+    }
 }
 
 #[test]

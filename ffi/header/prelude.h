@@ -31,7 +31,8 @@
  *  from, or as its function says. Nothing you pass in is kept or freed: inputs are copied before
  *  a function returns; only what `user` points to has to live as long as its callback may be
  *  called. No function but the `_free` or `_close` of its type consumes an object. What keyfob
- *  allocated must not be given to free().
+ *  allocated must not be given to free(). No output may overlap an input or another output:
+ *  outputs are emptied before inputs are looked at.
  *
  *  Outputs are written on success only: on failure pointers become NULL, numbers 0, structs zeros
  *  but for their size, and the buffer of a token an empty text. The exceptions are the bulk
@@ -74,8 +75,8 @@
  *  In a child of a fork the handle of a store may be used, and opens the file again there; an
  *  exclusive one answers FORKED. Other objects of the parent are not to be used in the child.
  *
- *  A callback is called in the thread that asked, with no lock held, and must return: a C++
- *  exception or a longjmp() through keyfob leaves its locks behind.
+ *  A callback is called in the thread that asked, with no lock held, and must return: what happens after
+ *  a C++ exception or a longjmp() through keyfob is undefined.
  *
  *  \section faults Faults of keyfob's own
  *

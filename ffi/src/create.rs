@@ -153,14 +153,18 @@ pub(crate) unsafe fn tags(
 pub(crate) unsafe fn ip_list(data: *const keyfob_text, count: usize) -> Result<Vec<IpNet>, Fault> {
     // SAFETY: as above.
     let ranges = unsafe { texts(data, count, "ip_list") }?;
-    let parse = |range: &str| {
+    // Named by its place, and not repeated: it may be a token, passed in the wrong place.
+    let parse = |(place, range): (usize, &str)| {
         let address = || range.parse::<IpAddr>().map(IpNet::from).ok();
         range.parse().ok().or_else(address).ok_or_else(|| {
             let why = "is neither an address nor a range such as 192.0.2.0/24";
-            Fault::misuse(Code::INVALID_ARGUMENT, format!("ip_list: {range:?} {why}"))
+            Fault::misuse(
+                Code::INVALID_ARGUMENT,
+                format!("ip_list: the entry at {place}, counted from 0, {why}"),
+            )
         })
     };
-    ranges.into_iter().map(parse).collect()
+    ranges.into_iter().enumerate().map(parse).collect()
 }
 
 /// Pairs; a value that is not stated is none.
@@ -521,4 +525,27 @@ pub(crate) fn beyond(index: usize, count: usize) -> Fault {
 pub unsafe extern "C" fn keyfob_created_list_free(created: *mut keyfob_created_list) {
     // SAFETY: the caller's object, which is theirs no longer.
     unsafe { free(created) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_is_named_by_its_place_and_not_repeated() {
+        let texts = ["192.0.2.1", "acme_live_1secret"].map(|text| keyfob_text {
+            data: text.as_ptr().cast(),
+            size: text.len(),
+        });
+        // SAFETY: two texts that live on.
+        let fault = unsafe { ip_list(texts.as_ptr(), texts.len()) }.unwrap_err();
+        assert_eq!(fault.code(), Code::INVALID_ARGUMENT);
+        let Fault::Misuse(_, message) = fault else {
+            panic!("another fault");
+        };
+        assert!(
+            message.contains("at 1,") && !message.contains("secret"),
+            "{message}"
+        );
+    }
 }

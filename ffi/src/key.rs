@@ -557,7 +557,8 @@ pub unsafe extern "C" fn keyfob_key_rotation_due_at(key: *const keyfob_key) -> i
     unsafe { access(key, NO_TIME, |key| time(key.info.rotation_due_at)) }
 }
 
-/// Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs.
+/// Until when its old secret stays good, in seconds since 1970; KEYFOB_NO_TIME while no grace runs,
+/// and of a revoked key.
 ///
 /// Threads: any.
 ///

@@ -43,6 +43,8 @@ pub mod import;
 pub mod info;
 pub mod key;
 pub mod key_list;
+#[cfg(test)]
+mod layout;
 pub mod lifecycle;
 pub mod list;
 pub mod log;

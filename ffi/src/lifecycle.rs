@@ -2,9 +2,7 @@
 
 use std::ffi::c_char;
 
-use keyfob_core::{
-    Change, Code, Error, KeyId, KeyInfo, KeyUpdate, Reason, Refused, Revoke, Rotate, Timestamp,
-};
+use keyfob_core::{Change, Code, KeyId, KeyInfo, KeyUpdate, Reason, Revoke, Rotate, Timestamp};
 
 use crate::create::{KEYFOB_TOKEN_MAX, expiry, ip_list, metadata, pairs, scopes, tags};
 use crate::error::{Fault, keyfob_error};
@@ -25,16 +23,11 @@ pub(crate) unsafe fn key_id(data: *const c_char, size: usize) -> Result<KeyId, F
     parse_key_id(unsafe { text(data, size, "key_id") }?)
 }
 
-/// What is no id is none of any key.
+/// What is no id is none of any key. It is not repeated: it may be a token, passed in the wrong place.
 pub(crate) fn parse_key_id(text: &str) -> Result<KeyId, Fault> {
+    let why = "no key has this id: an id is 22 characters of 0-9, A-Z and a-z";
     let id = KeyId::parse(text.as_bytes());
-    id.ok_or_else(|| Error::from(Refused::NoSuchKey(shortened(text))).into())
-}
-
-/// As much of a text as belongs into a message.
-pub(crate) fn shortened(text: &str) -> String {
-    const SHOWN: usize = 40;
-    text.chars().take(SHOWN).collect()
+    id.ok_or_else(|| Fault::misuse(Code::NO_SUCH_KEY, why.into()))
 }
 
 /// Bits of keyfob_key_update.set and keyfob_key_update.clear: which fields an update is about.
@@ -614,5 +607,22 @@ pub unsafe extern "C" fn keyfob_store_finish_rotation(
         on_key(store, (key_id, key_id_size), key, err, |handle, id| {
             Ok(handle.store.finish_rotation(id)?)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The beginning of what was passed stood in the message, and with it seven characters of the
+    /// secret of a token, or all of a shorter one that was imported.
+    #[test]
+    fn what_is_passed_in_the_place_of_a_key_id_stands_in_no_message() {
+        let fault = parse_key_id("acme_live_1secretsecretsecret").unwrap_err();
+        assert_eq!(fault.code(), Code::NO_SUCH_KEY);
+        let Fault::Misuse(_, message) = fault else {
+            panic!("another fault");
+        };
+        assert!(!message.contains("secret"), "{message}");
     }
 }

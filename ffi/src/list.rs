@@ -308,8 +308,8 @@ pub unsafe extern "C" fn keyfob_store_list_keys(
 /// keyfob_key_clone() keeps it.
 ///
 /// Errors: DONE (1) at the end, which is no error and makes no error object; what the store says;
-/// CLOSED where the store was closed; NULL_ARGUMENT. After an error the same key may be asked for
-/// again.
+/// CLOSED where the store was closed before more was read; NULL_ARGUMENT. After an error the same
+/// key may be asked for again.
 ///
 /// Threads: one at a time.
 ///

@@ -362,8 +362,8 @@ pub unsafe extern "C" fn keyfob_store_read_log(
 /// followed.
 ///
 /// Errors: DONE (1) at the end, which is no error and makes no error object; GONE where events that
-/// were not read yet were pruned; CORRUPTED; CLOSED where the store was closed; NULL_ARGUMENT; what
-/// the store says.
+/// were not read yet were pruned; CORRUPTED; CLOSED where the store was closed before more was read;
+/// NULL_ARGUMENT; what the store says.
 ///
 /// Threads: one at a time.
 ///

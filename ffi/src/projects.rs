@@ -2,11 +2,11 @@
 
 use std::ffi::c_char;
 
-use keyfob_core::{Error, NewProject, ProjectId, ProjectInfo, ProjectUpdate, Refused};
+use keyfob_core::{Code, NewProject, ProjectId, ProjectInfo, ProjectUpdate};
 
 use crate::create::scopes;
 use crate::error::{Fault, keyfob_error};
-use crate::lifecycle::{change, shortened};
+use crate::lifecycle::change;
 use crate::out::Out;
 use crate::project::{keyfob_project, keyfob_project_list};
 use crate::sized::{only, read, sized};
@@ -185,8 +185,8 @@ pub unsafe extern "C" fn keyfob_store_get_project(
 /// Threads: any.
 ///
 /// \param store         the store
-/// \param id             the id of the project
-/// \param id_size        its length, or KEYFOB_NUL
+/// \param id            the id of the project
+/// \param id_size       its length, or KEYFOB_NUL
 /// \param[out] project  the project; free it with keyfob_project_free(); may be NULL
 /// \param[out] err      why it failed; may be NULL
 /// \since 0.1
@@ -202,8 +202,9 @@ pub unsafe extern "C" fn keyfob_store_get_project_by_id(
     // SAFETY: the caller's pointers.
     unsafe {
         on_project(store, (id, id_size), project, err, |handle, name| {
+            let why = "no project has this id: an id is 22 characters of 0-9, A-Z and a-z";
             let id = ProjectId::parse(name.as_bytes());
-            let id = id.ok_or_else(|| Error::from(Refused::NoSuchProject(shortened(name))))?;
+            let id = id.ok_or_else(|| Fault::misuse(Code::NO_SUCH_PROJECT, why.into()))?;
             Ok(handle.store.project_by_id(id)?)
         })
     }

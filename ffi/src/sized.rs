@@ -15,6 +15,9 @@ const LONGEST: usize = 4_096;
 /// and pointers, so that any bytes are good, zeros among them; no byte is padding.
 pub(crate) unsafe trait SizedStruct: Copy {
     const WHAT: &'static str;
+    /// Its fields, each with its place and its size.
+    #[cfg(test)]
+    const FIELDS: &'static [(&'static str, usize, usize)];
 }
 
 /// Implements [`SizedStruct`] and holds what it promises: every field is named here, in order, with
@@ -25,6 +28,9 @@ macro_rules! sized {
         // SAFETY: held right below; the fields are integers, arrays of them, and pointers.
         unsafe impl $crate::sized::SizedStruct for $name {
             const WHAT: &'static str = stringify!($name);
+            #[cfg(test)]
+            const FIELDS: &'static [(&'static str, usize, usize)] =
+                &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),*];
         }
         const _: () = {
             let mut at = 0;

@@ -198,9 +198,9 @@ pub unsafe extern "C" fn keyfob_store_open_or_create(
 }
 
 /// Closes a store, and frees the handle whatever the status is. The handles that
-/// keyfob_store_with_actor() made of it, and its iterators, answer CLOSED afterwards. Of several
-/// handles that this process opened on the file the last one writes what last-used times were kept,
-/// and closes the file.
+/// keyfob_store_with_actor() made of it answer CLOSED afterwards, and its iterators do when they have
+/// given what they had read. Of several handles that this process opened on the file the last one
+/// writes what last-used times were kept, and closes the file.
 ///
 /// Errors: what could not be written; the file is closed all the same. BUSY where a change or a
 /// compaction does not end in time: the file is closed when it has ended.

@@ -14,7 +14,8 @@ pub(crate) const NUL_TERMINATED: usize = usize::MAX;
 /// A text, or bytes, of the caller's. It is looked at during the call and not kept.
 ///
 /// NULL with a size of 0 is a text that is not stated; any other pointer with a size of 0 is an
-/// empty one. The layout of this struct never changes.
+/// empty one. NULL with any other size, \ref KEYFOB_NUL too, is a mistake and answers NULL_ARGUMENT. The layout
+/// of this struct never changes.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct keyfob_text {
@@ -85,12 +86,13 @@ pub(crate) unsafe fn text<'a>(
 }
 
 impl keyfob_text {
-    /// The text; none where it is not stated.
+    /// The text; none where it is not stated. NULL as a C string is refused: who passes one meant to
+    /// state a text, and without it a filter means more keys, and a requirement asks for less.
     ///
     /// # Safety
     /// As [`bytes`].
     pub(crate) unsafe fn stated<'a>(self, what: &'static str) -> Result<Option<&'a str>, Fault> {
-        if self.data.is_null() && matches!(self.size, 0 | NUL_TERMINATED) {
+        if self.data.is_null() && self.size == 0 {
             return Ok(None);
         }
         // SAFETY: as above.
@@ -229,7 +231,6 @@ mod tests {
     fn a_text_that_is_not_stated_is_another_thing_than_an_empty_one() {
         let stated = |data, size| unsafe { keyfob_text { data, size }.stated("text") };
         assert_eq!(stated(std::ptr::null(), 0).ok(), Some(None));
-        assert_eq!(stated(std::ptr::null(), NUL_TERMINATED).ok(), Some(None));
         assert_eq!(stated(c"abc".as_ptr(), 0).ok(), Some(Some("")));
         let not_utf8 = stated(c"\xff".as_ptr(), NUL_TERMINATED).err().unwrap();
         assert_eq!(not_utf8.code(), Code::NOT_UTF8);
@@ -241,5 +242,15 @@ mod tests {
         unsafe { keyfob_memzero(token.as_mut_ptr().cast(), 4) };
         assert_eq!(&token, b"\0\0\0\0_live");
         unsafe { keyfob_memzero(std::ptr::null_mut(), 4) };
+    }
+
+    /// A filter by an owner that was looked up and not found was one of every key.
+    #[test]
+    fn a_c_string_that_is_null_is_not_taken_for_one_that_is_not_stated() {
+        for size in [NUL_TERMINATED, 1] {
+            let data = std::ptr::null();
+            let stated = unsafe { keyfob_text { data, size }.stated("owner") };
+            assert_eq!(stated.err().unwrap().code(), Code::NULL_ARGUMENT);
+        }
     }
 }

@@ -220,6 +220,124 @@ class CheckCargoC(unittest.TestCase):
         self.assertEqual(len(self.check.faults(ours, {**ours, "soname": ["libkeyfob.so.0.1"]})), 1)
 
 
+class CheckC(unittest.TestCase):
+    check = script("check-c")
+
+    def in_folder(self, run):
+        with tempfile.TemporaryDirectory() as folder:
+            return run(Path(folder))
+
+    def compared(self, planted: str) -> None:
+        """Compares the committed ABI with that of a header that is not the committed one."""
+        def run(folder: Path) -> None:
+            (folder / "planted.h").write_text(planted, encoding="utf-8")
+            library = self.check.stub_library(folder, self.check.header.parse(planted), '"planted.h"')
+            self.check.compare_abi(self.check.description(), library)
+        self.in_folder(run)
+
+    def planted(self, old: str, new: str) -> str:
+        text = self.check.header.HEADER.read_text(encoding="utf-8")
+        self.assertIn(old, text)
+        return text.replace(old, new, 1)
+
+    def test_what_breaks_no_program_passes_the_abi(self):
+        for old, new in (
+            ("} keyfob_scan_result;", "  uint64_t more;\n} keyfob_scan_result;"),
+            ("} keyfob_store_options;", "  uint64_t more;\n} keyfob_store_options;"),
+            ("KEYFOB_PROJECT_OWNER = 2,", "KEYFOB_PROJECT_OWNER = 2,\n  KEYFOB_PROJECT_MORE = 4,"),
+            ("uint32_t keyfob_abi_version(void)", "int keyfob_more(void) KEYFOB_NOEXCEPT;\nuint32_t keyfob_abi_version(void)"),
+        ):
+            self.compared(self.planted(old, new))
+
+    def test_what_breaks_programs_does_not(self):
+        for old, new in (
+            ("  uint64_t skipped;\n} keyfob_scan", "  uint64_t more;\n  uint64_t skipped;\n} keyfob_scan"),
+            ("} keyfob_text;", "  size_t more;\n} keyfob_text;"),
+            ("KEYFOB_NO_SUCH_KEY = 300", "KEYFOB_NO_SUCH_KEY = 399"),
+            ("  KEYFOB_PROJECT_OWNER = 2,\n", ""),
+            ("uint32_t keyfob_abi_version(void) KEYFOB_NOEXCEPT;", ""),
+            ("keyfob_key_state_name(uint32_t state)", "keyfob_key_state_name(uint64_t state)"),
+            ("keyfob_progress_fn)(uint64_t done, ", "keyfob_progress_fn)("),
+        ):
+            self.assertRaises(self.check.Failed, self.compared, self.planted(old, new))
+
+    def test_another_type_of_a_field_changes_the_layout(self):
+        declared = self.check.header.parse(self.planted("int64_t default_lifetime;", "uint64_t default_lifetime;"))
+        self.assertNotEqual(self.in_folder(lambda folder: self.check.layout_of(folder, declared)), self.check.LAYOUT.read_text())
+
+    def test_each_difference_of_names_is_found(self):
+        self.assertEqual(self.check.export_faults({"keyfob_a"}, {"keyfob_a"}), [])
+        self.assertEqual(len(self.check.export_faults({"keyfob_a"}, set())), 1)
+        self.assertEqual(len(self.check.export_faults(set(), {"rust_eh_personality"})), 1)
+        self.assertEqual(self.check.symbol_faults("keyfob_a 0.1\n", "keyfob_a 0.1\n"), [])
+        self.assertEqual(len(self.check.symbol_faults("keyfob_a 0.2\n", "keyfob_a 0.1\n")), 2)
+        self.assertEqual(len(self.check.symbol_faults("", "keyfob_a 0.1\n")), 1)
+
+    def test_a_declaration_that_is_not_understood_is_no_silence(self):
+        self.assertRaises(ValueError, self.check.header.parse, "keyfob_status keyfob_new(int) SOMETHING_ELSE;")
+
+    def test_a_struct_with_padding_or_a_header_with_a_warning_does_not_compile(self):
+        def run(folder: Path) -> None:
+            first, _ = self.check.users(self.check.header.read())
+            (folder / "first.c").write_text(first.replace("#include \"", "STRUCT(keyfob_text, 24)\n#include \"", 1))
+            self.check.run("gcc", "-fsyntax-only", f"-I{self.check.ROOT}/include", folder / "first.c")
+        self.assertRaises(self.check.Failed, self.in_folder, run)
+
+    # What the programs of tests find: each with the fault that it is there for.
+
+    def suite(self, body: str, *options: str, **how) -> None:
+        def run(folder: Path) -> None:
+            source = folder / "planted.c"
+            source.write_text('#include "harness.h"\n#include <pthread.h>\n#include <stdlib.h>\n' + body)
+            library = self.check.libraries(folder)
+            program = self.check.compile_with(folder, "planted", [self.check.C / "harness.c", self.check.C / "world.c", source], library, *options)
+            self.check.counted(program, **how)
+        self.in_folder(run)
+
+    def test_a_check_that_does_not_hold_fails_the_suite(self):
+        self.suite("TEST(holds) { CHECK(w != NULL); }")
+        self.assertRaises(self.check.Failed, self.suite, "TEST(does_not_hold) { CHECK(w == NULL); }")
+        self.assertRaises(self.check.Failed, self.suite, "")
+
+    def test_valgrind_finds_what_is_not_freed(self):
+        memcheck = {"under": self.check.MEMCHECK}
+        self.suite("TEST(frees) { keyfob_key_free(w_key(w)); }", **memcheck)
+        self.assertRaises(self.check.Failed, self.suite, "TEST(leaks) { CHECK(w_key(w) != NULL); }", **memcheck)
+
+    def test_valgrind_finds_a_use_after_free_in_the_library(self):
+        use = "TEST(uses) { keyfob_key *key = w_key(w); keyfob_key_free(key); CHECK(keyfob_key_created_at(key) != 1); }"
+        self.assertRaises(self.check.Failed, self.suite, use, under=self.check.MEMCHECK)
+
+    def test_the_sanitizers_find_a_leak_of_the_library(self):
+        self.assertRaises(self.check.Failed, self.suite, "TEST(leaks) { CHECK(w_key(w) != NULL); }",
+                          *self.check.SANITIZERS, env=self.check.SANITIZING)
+
+    def test_tsan_finds_a_race_of_the_c_side(self):
+        race = ("static int shared; static void *add(void *of) { shared++; return of; }\n"
+                "TEST(races) { pthread_t a, b; CHECK(w != NULL); pthread_create(&a, NULL, add, NULL); pthread_create(&b, NULL, add, NULL);"
+                " pthread_join(a, NULL); pthread_join(b, NULL); }")
+        self.assertRaises(self.check.Failed, self.suite, race, "-fsanitize=thread", env=self.check.TSAN)
+
+    def test_the_sweep_finds_a_crash_a_wrong_status_and_a_struct_that_is_written_beyond(self):
+        faults = {
+            "crash": "return *(volatile keyfob_status *)w->store;",
+            "status": "return v->kind == VALID ? KEYFOB_OK : KEYFOB_BUSY;",
+            "beyond": "static char whole[8]; char *to = shaped(v, 0, whole, sizeof whole, NULL, 0, 1); if (v->kind == SIZED && to != NULL) { to[sizeof whole + (size_t)v->number] = 1; } return KEYFOB_OK;",
+        }
+        def run(folder: Path, body: str) -> None:
+            calls = folder / "calls.c"
+            calls.write_text('#include "sweep.h"\nstatic keyfob_status call(struct world *w, const struct variation *v) { (void)w; (void)v; ' + body + " }\n"
+                             'const struct call CALLS[] = { { "planted", call } };\n'
+                             'const struct one ONES[] = { { 0, "planted with NULL", { 0, NULLED, 0, 0, 0, NULL, 0 }, KEYFOB_NULL_ARGUMENT } };\nconst size_t ONE_COUNT = 1;\n'
+                             'const struct sizes SIZES[] = { { 0, 0, "planted at every size", 8, 1 } };\nconst size_t SIZES_COUNT = 1;\n')
+            library = self.check.libraries(folder)
+            program = self.check.compile_with(folder, "sweep", [self.check.C / "sweep.c", self.check.C / "world.c", calls], library)
+            self.check.counted(program)
+        for name, body in faults.items():
+            with self.assertRaises(self.check.Failed, msg=name):
+                self.in_folder(lambda folder: run(folder, body))
+
+
 class CheckCDocs(unittest.TestCase):
     check = script("check-c-docs")
     GOOD = """

@@ -2,17 +2,24 @@
 //! `scripts/check-syscalls` and the profiles in `docs/benchmarks.md` look at from outside.
 //!
 //! `hot WHAT CALLS`. The calls happen in a function of their own name, `measured`, so that a
-//! profiler can be told to collect nothing else; and between two calls of `getppid`, so that a
-//! trace shows where they begin and end.
+//! profiler can be told to collect nothing else; in threads of that name, so that one that looks at
+//! times can leave out the rest; and between two calls of `getppid`, so that a trace shows where they
+//! begin and end.
 
 use std::hint::black_box;
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _, pipe};
 use std::os::unix::process::parent_id;
 
 use keyfob::{Filter, KeyId, NewProject, Order, Requirement, Revoke, ScopeSet, Store};
+use keyfob_bench::bare::{Bare, Combiner, lengths};
 use keyfob_bench::floor::floor;
 use keyfob_bench::keys::{Tokens, fill, mistyped, new_key, options, requirement};
 
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+/// The name of the threads that are looked at: the first, as soon as all is prepared, and those that
+/// it starts.
+const MEASURED: &str = "measured";
 
 /// What is done, over and over.
 enum Path {
@@ -23,6 +30,44 @@ enum Path {
     /// Revocations of these keys in turn.
     Revoke(Vec<KeyId>),
     Open,
+    /// Keys that 32 threads create, which share commits.
+    Callers,
+    /// What one thread commits for as many, without anything of keyfob.
+    Combiner(Combiner),
+    /// Verifications of this token, each the first after another one has committed.
+    CatchUp(String, Another),
+}
+
+/// A thread that commits through a handle of its own, as another process would, and is not looked at.
+///
+/// It is told through pipes, since who waits at a channel first spins, and that would be looked at.
+struct Another {
+    commit: PipeWriter,
+    committed: PipeReader,
+}
+
+impl Another {
+    /// Each of its commits has so many events.
+    fn start(path: &std::path::Path, events: usize) -> Outcome<Self> {
+        let store = options().apart().open(path)?;
+        let keys: Vec<_> = (0..events).map(new_key).collect();
+        let (mut asked, commit) = pipe()?;
+        let (committed, mut done) = pipe()?;
+        std::thread::Builder::new()
+            .name("another".to_owned())
+            .spawn(move || {
+                while asked.read_exact(&mut [0]).is_ok()
+                    && store.create_many(&keys).stopped.is_none()
+                    && done.write_all(&[0]).is_ok()
+                {}
+            })?;
+        Ok(Another { commit, committed })
+    }
+
+    /// Returns when it has committed; whether it did.
+    fn commit(&self) -> bool {
+        (&self.commit).write_all(&[0]).is_ok() && (&self.committed).read_exact(&mut [0]).is_ok()
+    }
 }
 
 /// The calls that are looked at.
@@ -60,6 +105,16 @@ fn walk(path: &Path, calls: usize, store: &Store, requirement: &Requirement) -> 
                 store.revoke(*id, &Revoke::default()).is_ok()
             })
         }
+        Path::Callers => by_callers(calls, || || store.create(&new_key(0)).is_ok()),
+        Path::Combiner(combiner) => by_callers(calls, || {
+            let mut create = combiner.caller();
+            move || {
+                create();
+                true
+            }
+        }),
+        Path::CatchUp(token, another) => (0..calls)
+            .all(|_| another.commit() && black_box(store.verify(token, requirement)).is_ok()),
         Path::Open => (0..calls).all(|_| {
             let opened = options().open(store.path());
             opened.is_ok_and(|store| store.close().is_ok())
@@ -67,7 +122,26 @@ fn walk(path: &Path, calls: usize, store: &Store, requirement: &Requirement) -> 
     }
 }
 
-const USAGE: &str = "usage: hot floor|verify|bound|random|cold|unmapped|shape|prefix|checksum|create|revoke|open CALLS";
+/// So many calls by 32 threads; whether all answered as they should.
+fn by_callers<F: FnMut() -> bool>(calls: usize, caller: impl Fn() -> F + Sync) -> bool {
+    const CALLERS: usize = 32;
+    std::thread::scope(|scope| {
+        let caller = &caller;
+        let threads: Vec<_> = (0..CALLERS)
+            .map(|_| {
+                scope.spawn(move || {
+                    let mut call = caller();
+                    (0..calls / CALLERS).all(|_| call())
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .all(|thread| thread.join().is_ok_and(|good| good))
+    })
+}
+
+const USAGE: &str = "usage: hot floor|verify|bound|random|cold|catch-up|catch-up-1000|callers|combiner|unmapped|shape|prefix|checksum|create|revoke|open CALLS";
 
 fn main() -> Outcome<()> {
     const KEYS: usize = 1_000;
@@ -110,6 +184,14 @@ fn main() -> Outcome<()> {
             Path::Revoke(ids.collect::<Outcome<_>>()?)
         }
         "open" => Path::Open,
+        "callers" => Path::Callers,
+        "combiner" => {
+            let (record, event) = lengths(&store, KEYS as u64)?;
+            let bare = Bare::open(folder.path(), KEYS as u64, record, event)?;
+            Path::Combiner(Combiner::start(bare)?)
+        }
+        "catch-up" => Path::CatchUp(one, Another::start(store.path(), 1)?),
+        "catch-up-1000" => Path::CatchUp(one, Another::start(store.path(), 1_000)?),
         _ => return Err(USAGE.into()),
     };
     // What is only done once (a key enters the cache, a page is read) is done before.
@@ -118,6 +200,7 @@ fn main() -> Outcome<()> {
         _ => true,
     };
     let calls = calls.parse()?;
+    std::fs::write("/proc/thread-self/comm", MEASURED)?;
     let begins = parent_id();
     let as_expected = measured(&path, calls, &store, &requirement);
     let ends = parent_id();

@@ -174,7 +174,7 @@ impl Disk {
                 },
             };
             let live = Arc::clone(&shared.live);
-            let made = match self.admit(&mut shared, asks.adds) {
+            let made = match Self::admit(&mut shared, asks.adds) {
                 Ok(()) => guarded(|| match &shared.transaction {
                     Some(transaction) => f(transaction),
                     None => Err(StoreError::Internal("a transaction was lost".into()).into()),
@@ -254,11 +254,8 @@ impl Disk {
         }
     }
 
-    /// Whether there is room for one more change, and the file is still the one at its path.
-    fn admit(&self, shared: &mut Shared, adds: Option<u64>) -> Result<(), StoreError> {
-        if shared.callers > 0 {
-            self.check_place()?;
-        }
+    /// Whether there is room for one more change.
+    fn admit(shared: &mut Shared, adds: Option<u64>) -> Result<(), StoreError> {
         if let Some(bytes) = adds {
             let all = shared.adds.saturating_add(bytes);
             shared.live.backend.ensure_room(all)?;
@@ -291,6 +288,12 @@ impl Disk {
     }
 
     fn commit(&self, turn: Turn<'_, Shared>, mut shared: Shared) -> Outcome {
+        // Looked at when it was begun; those who came later are told where they begin again.
+        if shared.callers > 1 && self.check_place().is_err() {
+            drop(shared);
+            drop(turn);
+            return Outcome::Spoilt;
+        }
         let live = Arc::clone(&shared.live);
         let telling = shared.round.take().map(Telling);
         let tell = |outcome: &Outcome| {

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::disk::schema::{ROW_VERSION, Sealed};
 use crate::error::StoreError;
-use crate::event::EventRecord;
+use crate::event::{EventRecord, Subject};
 use crate::id::KeyId;
 use crate::limits;
 use crate::tag::{FullTag, Generation, Keyring, TAG_BYTES};
@@ -235,6 +235,18 @@ pub(crate) fn decode_event(
     ))
 }
 
+/// What an event is about, of a row that was checked: the third field of its [`EventRecord`]. What
+/// happened is not decoded, which is most of the work where many events are looked through.
+pub(crate) fn event_subject(sequence: u64, row: &[u8]) -> Result<Subject, StoreError> {
+    let body = split_event(sequence, row)?.body;
+    match postcard::take_from_bytes::<(i64, &str, Subject)>(body) {
+        Ok(((_, _, subject), _)) => Ok(subject),
+        Err(_) => Err(StoreError::Corrupted(format!(
+            "event {sequence} does not decode"
+        ))),
+    }
+}
+
 /// The hash that the row of an event carries, whatever its record says.
 pub(crate) fn event_hash(sequence: u64, row: &[u8]) -> Result<[u8; 32], StoreError> {
     Ok(split_event(sequence, row)?.hash)
@@ -300,10 +312,12 @@ mod tests {
     use super::*;
     use crate::digest::Digest;
     use crate::disk::schema::{DigestRow, Identity, PepperState, Rechain, State};
-    use crate::event::{EventKind, KeyField, ProjectField, Reason, Subject};
+    use crate::event::{EventKind, KeyField, ProjectField, Reason};
     use crate::foreign::{ForeignSecret, Scheme};
     use crate::id::ProjectId;
-    use crate::key::{KeyRecord, PreviousSecret, Revocation, SecretSlot, StoredSecret};
+    use crate::key::{
+        KeyRecord, NewKey, PreviousSecret, Resolved, Revocation, SecretSlot, StoredSecret,
+    };
     use crate::policy::Policy;
     use crate::project::{NewProject, ProjectRecord};
     use crate::scope::ScopeSet;
@@ -327,6 +341,46 @@ mod tests {
         ProjectRecord::create(&new, Timestamp::from_unix(1_800_000_000))
             .unwrap()
             .0
+    }
+
+    /// `docs/benchmarks.md` says so beside what the table takes with what the engine adds.
+    #[test]
+    fn a_key_takes_so_many_bytes_in_its_row_and_in_its_event() {
+        let ring = ring(None);
+        let id = KeyId::from_bytes([1; 16]);
+        let rows = |project: Option<[u8; 16]>, owner: Option<&str>, expires_at: Option<i64>| {
+            let mut new = NewKey::new("key 123456");
+            new.scopes = ScopeSet::parse(["orders:read", "stock:read"]).unwrap();
+            let resolved = Resolved {
+                project: project.map(ProjectId::from_bytes),
+                owner: owner.map(str::to_owned),
+                expires_at: expires_at.map(Timestamp::from_unix),
+            };
+            let secret = StoredSecret::Native(Digest::of_secret(&[b'a'; 43]));
+            let now = Timestamp::from_unix(1_800_000_000);
+            let mut record = KeyRecord::create(&new, resolved, secret, now).unwrap();
+            record.sequence = 123_456;
+            let event = EventRecord {
+                at_ms: 1_800_000_000_000,
+                actor: "bench".into(),
+                subject: Subject::Key(id),
+                previous: 0,
+                kind: EventKind::KeyCreated {
+                    key: record.terms(),
+                    within: None,
+                },
+            };
+            let (row, _) = Sealed::Keys.seal(&ring, id.as_bytes(), &record).unwrap();
+            let (event, _) = encode_event(&ring, &[0; 32], record.sequence, &event).unwrap();
+            // With the rows' keys, the id and the sequence.
+            [16 + row.len(), 8 + event.len()]
+        };
+        let (project, owner, expiry) = (Some([1; 16]), Some("acct007"), Some(1_800_086_400));
+        assert_eq!(rows(None, None, None), [137, 119]);
+        assert_eq!(rows(project, None, None), [137 + 16, 119 + 16]);
+        assert_eq!(rows(None, owner, None), [137 + 8, 119 + 8]);
+        assert_eq!(rows(None, None, expiry), [137 + 5, 119 + 5]);
+        assert_eq!(rows(project, owner, expiry), [166, 148]);
     }
 
     #[test]
@@ -822,6 +876,7 @@ mod tests {
         fn any_event_comes_back(record in event(), damage in damage()) {
             let ring = ring(Some([2; 32]));
             let (row, hash) = encode_event(&ring, &[4; 32], 7, &record).unwrap();
+            prop_assert_eq!(event_subject(7, &row).unwrap(), record.subject);
             prop_assert_eq!(decode_event(7, &row).unwrap(), (record, hash));
             damaged_body_is_survived::<EventRecord>(&row[HEAD + HASH_BYTES..], damage);
         }
@@ -834,6 +889,7 @@ mod tests {
             prop_assert!(Sealed::Keys.unseal::<KeyRecord>(&ring, b"id", &row).is_err());
             let _ = decode::<KeyRecord>(&row);
             let _ = decode_event(1, &row);
+            let _ = event_subject(1, &row);
         }
 
         #[test]

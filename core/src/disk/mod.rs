@@ -101,14 +101,15 @@ impl Live {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The snapshot of what the header shows, begun if it is not kept. Where the header shows nothing
+    /// The snapshot of what the header shows, where it is kept.
+    fn kept_of(&self, seen: Seen) -> Option<Arc<Kept>> {
+        let kept = self.kept();
+        kept.as_ref().filter(|kept| kept.seen == seen).cloned()
+    }
+
+    /// Begins the snapshot of what the header shows, and keeps it. Where the header shows nothing
     /// there is none to keep, since nothing would tell when it is of the past.
     fn snapshot_of(&self, seen: Seen, until: Instant) -> Result<Arc<Kept>, StoreError> {
-        if let Some(kept) = &*self.kept()
-            && kept.seen == seen
-        {
-            return Ok(Arc::clone(kept));
-        }
         let kept = Arc::new(Kept {
             seen,
             transaction: waiting_until(until, || self.begin_read())?,
@@ -397,6 +398,7 @@ impl Disk {
     }
 
     /// Refuses where the file is not the one that was opened, as far as was noticed.
+    #[inline]
     pub(crate) fn check_replaced(&self) -> Result<(), StoreError> {
         if self.replaced.load(Ordering::Acquire) {
             Err(StoreError::Replaced(self.path.clone()))
@@ -533,7 +535,8 @@ impl Disk {
 
     /// The same over the snapshot of what the header showed a moment ago, which those who read at
     /// the same time share. It is kept until something is committed: [`Disk::let_go`] then sees to
-    /// it that a process that only waits keeps no pages from being used again.
+    /// it that a process that only waits keeps no pages from being used again. Before one begins it is
+    /// looked whether the file still stands at its path.
     pub(crate) fn read_shared<T, E: From<StoreError> + AsStoreError>(
         &self,
         seen: Seen,
@@ -542,7 +545,16 @@ impl Disk {
         self.check()?;
         let until = self.until_read();
         let live = self.live(until)?;
-        let result = guarded(|| f(&*live.snapshot_of(seen, until)?));
+        let result = guarded(|| {
+            let kept = match live.kept_of(seen) {
+                Some(kept) => kept,
+                None => {
+                    self.check_place()?;
+                    live.snapshot_of(seen, until)?
+                }
+            };
+            f(&kept)
+        });
         result.map_err(|failure| self.after_failure(live, failure))
     }
 

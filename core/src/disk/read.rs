@@ -625,6 +625,23 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Shows the events from a sequence on, as they are stored, until one is not what is expected;
+    /// whether all were. No row is copied.
+    pub(crate) fn all_events_from(
+        &self,
+        first: u64,
+        mut expected: impl FnMut(u64, &[u8]) -> Result<bool, StoreError>,
+    ) -> Result<bool, StoreError> {
+        let table = self.table(EVENTS)?;
+        for row in table.range(first..).map_err(storage_error)? {
+            let (sequence, row) = row.map_err(storage_error)?;
+            if !expected(sequence.value(), row.value())? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
     /// How many rows each table has, by its name.
     pub(crate) fn lengths(&self) -> Result<Vec<(&'static str, u64)>, StoreError> {
         fn length<K: redb::Key + 'static, V: redb::Value + 'static>(
