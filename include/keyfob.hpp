@@ -2751,8 +2751,9 @@ public:
         created_list made;
         keyfob_created_list *list = nullptr;
         keyfob_error *err = nullptr;
-        made.outcome(
-            keyfob_store_create_keys(capi(), pointers.data(), pointers.size(), &list, &err), err);
+        const keyfob_status code =
+            keyfob_store_create_keys(capi(), pointers.data(), pointers.size(), &list, &err);
+        made.outcome(code, err);
         made.list_ = decltype(made.list_)(list);
         return made;
     }
@@ -3106,11 +3107,10 @@ public:
         import_result imported;
         keyfob_import_result *object = nullptr;
         keyfob_error *err = nullptr;
-        imported.outcome(keyfob_store_import(capi(), static_cast<std::uint32_t>(format),
-                                             texts.data(), texts.size(), &raw,
-                                             detail::progress_function(told), detail::user(told),
-                                             &object, &err),
-                         err);
+        const keyfob_status code = keyfob_store_import(
+            capi(), static_cast<std::uint32_t>(format), texts.data(), texts.size(), &raw,
+            detail::progress_function(told), detail::user(told), &object, &err);
+        imported.outcome(code, err);
         imported.result_ = decltype(imported.result_)(object);
         return imported;
     }
@@ -3196,7 +3196,8 @@ private:
         bulk_result got;
         keyfob_error *err = nullptr;
         const keyfob_selection raw = which.raw();
-        got.outcome(Verb(capi(), &raw, options..., &got.raw_, &err), err);
+        const keyfob_status code = Verb(capi(), &raw, options..., &got.raw_, &err);
+        got.outcome(code, err);
         return got;
     }
 };
