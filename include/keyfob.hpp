@@ -1214,6 +1214,8 @@ struct requirement_spec {
 class ip_address
 {
 public:
+    /** One that is not known. */
+    ip_address() noexcept = default;
     /** An IPv4 address. */
     ip_address(const std::array<std::uint8_t, 4> &v4) noexcept : size_(4)
     {
@@ -1222,20 +1224,20 @@ public:
     /** An IPv6 address; one that is IPv4-mapped counts as IPv4. */
     ip_address(const std::array<std::uint8_t, 16> &v6) noexcept : size_(16), bytes_(v6) {}
 
-    /** How many bytes it has, 4 or 16. */
+    /** How many bytes it has: 4, 16, or 0 where it is not known. */
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
     /** Its bytes. */
     [[nodiscard]] const std::uint8_t *data() const noexcept { return bytes_.data(); }
 
 private:
-    std::uint32_t size_;
+    std::uint32_t size_ = 0;
     std::array<std::uint8_t, 16> bytes_{};
 };
 
 /** What only one request knows of what is required; goes before what the requirement says. Nothing
  *  in it is copied. */
 struct request {
-    std::optional<ip_address> ip{};            ///< the peer's own address
+    ip_address ip{};                           ///< the peer's own address
     std::optional<std::string_view> project{}; ///< the project
     std::optional<std::string_view> owner{};   ///< the owner
 };
@@ -1470,10 +1472,8 @@ inline keyfob_prune_options raw(const prune_options &from) noexcept
 inline keyfob_request raw(const request &from) noexcept
 {
     keyfob_request to = KEYFOB_REQUEST_INIT;
-    if (from.ip) {
-        to.ip_size = from.ip->size();
-        std::memcpy(to.ip, from.ip->data(), sizeof to.ip);
-    }
+    to.ip_size = from.ip.size();
+    std::memcpy(to.ip, from.ip.data(), sizeof to.ip);
     to.project = given(from.project);
     to.owner = given(from.owner);
     return to;
@@ -2751,8 +2751,9 @@ public:
         created_list made;
         keyfob_created_list *list = nullptr;
         keyfob_error *err = nullptr;
-        made.outcome(
-            keyfob_store_create_keys(capi(), pointers.data(), pointers.size(), &list, &err), err);
+        const keyfob_status code =
+            keyfob_store_create_keys(capi(), pointers.data(), pointers.size(), &list, &err);
+        made.outcome(code, err);
         made.list_ = decltype(made.list_)(list);
         return made;
     }
@@ -3106,11 +3107,10 @@ public:
         import_result imported;
         keyfob_import_result *object = nullptr;
         keyfob_error *err = nullptr;
-        imported.outcome(keyfob_store_import(capi(), static_cast<std::uint32_t>(format),
-                                             texts.data(), texts.size(), &raw,
-                                             detail::progress_function(told), detail::user(told),
-                                             &object, &err),
-                         err);
+        const keyfob_status code = keyfob_store_import(
+            capi(), static_cast<std::uint32_t>(format), texts.data(), texts.size(), &raw,
+            detail::progress_function(told), detail::user(told), &object, &err);
+        imported.outcome(code, err);
         imported.result_ = decltype(imported.result_)(object);
         return imported;
     }
@@ -3160,7 +3160,7 @@ private:
         const keyfob_text given = detail::given(presented);
         const keyfob_request raw = detail::raw(known);
         // Where nothing is known, which the compiler sees, nothing is prepared either.
-        const bool some = known.ip || known.project || known.owner;
+        const bool some = known.ip.size() != 0 || known.project || known.owner;
         answer.code_ = verify(given.data, given.size, required.capi(), some ? &raw : nullptr,
                               &answer.raw_);
         return answer;
@@ -3196,7 +3196,8 @@ private:
         bulk_result got;
         keyfob_error *err = nullptr;
         const keyfob_selection raw = which.raw();
-        got.outcome(Verb(capi(), &raw, options..., &got.raw_, &err), err);
+        const keyfob_status code = Verb(capi(), &raw, options..., &got.raw_, &err);
+        got.outcome(code, err);
         return got;
     }
 };

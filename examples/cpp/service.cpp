@@ -8,17 +8,16 @@
 #include <exception>
 #include <httplib.h>
 #include <keyfob.hpp>
-#include <optional>
 #include <string>
 #include <thread>
 #include <unistd.h>
 
-static std::optional<keyfob::ip_address> parse(const std::string &address) {
+static keyfob::ip_address parse(const std::string &address) {
     std::array<std::uint8_t, 4> v4;
     std::array<std::uint8_t, 16> v6;
     if (inet_pton(AF_INET, address.c_str(), v4.data()) == 1) return v4;
     if (inet_pton(AF_INET6, address.c_str(), v6.data()) == 1) return v6;
-    return std::nullopt;
+    return {}; // not known: what has an IP list is refused
 }
 
 // Whether a request may go on. If not, the answer says no more than the holder may know.

@@ -421,7 +421,7 @@ TEST(keys_are_listed_counted_and_found)
     CHECK(count([](keyfob::filter &f) { f.expires_within = seconds(101); }) == 1);
     CHECK(count([](keyfob::filter &f) { f.expires_before = start + seconds(101); }) == 1);
     CHECK(count([](keyfob::filter &f) { f.expires_after = start + seconds(101); }) == 1);
-    CHECK(count([](keyfob::filter &f) { f.unused_since = start + seconds(1); }) == 1);
+    CHECK(count([](keyfob::filter &f) { f.unused_since = start + seconds(1); }) == 2);
     CHECK(count([](keyfob::filter &f) { f.never_used = true; }) == 1);
     CHECK(count([](keyfob::filter &f) { f.rotation_due = true; }) == 0);
     CHECK(count([](keyfob::filter &f) { f.project = "none"; }) == 99);

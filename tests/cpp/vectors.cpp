@@ -98,7 +98,7 @@ std::string altered(std::string token, const std::string &how)
     return token;
 }
 
-std::optional<keyfob::ip_address> address(const std::string &text)
+keyfob::ip_address address(const std::string &text)
 {
     std::array<std::uint8_t, 4> v4{};
     std::array<std::uint8_t, 16> v6{};
@@ -109,7 +109,7 @@ std::optional<keyfob::ip_address> address(const std::string &text)
         return v6;
     }
     check_failed(__FILE__, __LINE__, "no address " + text);
-    return std::nullopt;
+    return {};
 }
 
 keyfob::result<keyfob::requirement> required(const json &row)
