@@ -189,6 +189,7 @@ sized!(keyfob_request, 56 {
 /// # Safety
 /// `required` is NULL, or a requirement that lives as long as the handle is lent; `known` is NULL,
 /// or a struct whose pointers are as its fields say, and live as long.
+#[inline]
 pub(crate) unsafe fn request(
     handle: &keyfob_store,
     required: *const keyfob_requirement,
@@ -199,10 +200,21 @@ pub(crate) unsafe fn request(
         Some(required) => &required.0,
         None => &handle.nothing_required,
     };
-    let mut request = required.request();
     if known.is_null() {
-        return Ok(request);
+        return Ok(required.request());
     }
+    // SAFETY: as above.
+    unsafe { what_is_known(required.request(), known) }
+}
+
+/// Adds to a request what only it knows.
+///
+/// # Safety
+/// As [`request`].
+unsafe fn what_is_known(
+    mut request: Request<'_>,
+    known: *const keyfob_request,
+) -> Result<Request<'_>, Fault> {
     // SAFETY: as above.
     let known = unsafe { read(known) }?;
     match known.ip_size {

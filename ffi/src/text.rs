@@ -40,6 +40,7 @@ pub struct keyfob_pair {
 /// # Safety
 /// `data` is NULL, or points to `size` bytes, or to bytes that a NUL ends where it says so; they
 /// outlive `'a` and are not written meanwhile.
+#[inline]
 pub(crate) unsafe fn bytes<'a>(
     data: *const c_char,
     size: usize,
@@ -56,14 +57,16 @@ pub(crate) unsafe fn bytes<'a>(
         return Ok(unsafe { std::ffi::CStr::from_ptr(data) }.to_bytes());
     }
     if isize::try_from(size).is_err() {
-        let why = "its size is more than memory can hold; pass KEYFOB_NUL for a C string";
-        return Err(Fault::misuse(
-            Code::INVALID_ARGUMENT,
-            format!("{what}: {why}"),
-        ));
+        return Err(too_large(what));
     }
     // SAFETY: so many bytes are there, and not more than a slice may have.
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), size) })
+}
+
+#[cold]
+fn too_large(what: &'static str) -> Fault {
+    let why = "its size is more than memory can hold; pass KEYFOB_NUL for a C string";
+    Fault::misuse(Code::INVALID_ARGUMENT, format!("{what}: {why}"))
 }
 
 /// The text at a pointer.
