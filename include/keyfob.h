@@ -2661,6 +2661,17 @@ keyfob_status keyfob_requirement_new(const struct keyfob_requirement_spec *spec,
 KEYFOB_NOEXCEPT;
 
 /**
+ * What requires nothing of a token but that it is of a live key without a project: no scope. A NULL
+ * requirement is refused instead, since NULL is what a requirement is that could not be compiled.
+ *
+ * Threads: any.
+ *
+ * \return a requirement that is always there; it is not freed
+ * \since 0.1
+ */
+const struct keyfob_requirement *keyfob_requirement_nothing(void) KEYFOB_NOEXCEPT;
+
+/**
  * Frees a requirement.
  *
  * Threads: no verification with it at the same time.
@@ -2688,7 +2699,7 @@ void keyfob_requirement_free(struct keyfob_requirement *requirement) KEYFOB_NOEX
  * \param store              the store
  * \param token              the token as it was presented, any bytes
  * \param token_size         its length, or KEYFOB_NUL
- * \param requirement        what is required; NULL for a live key without a project, and no scope
+ * \param requirement        what is required
  * \param request            what only the request knows; NULL for nothing
  * \param[out] verification  what there is to tell of the token; its size is set by the caller; may
  *                           be NULL
@@ -2714,7 +2725,7 @@ KEYFOB_NOEXCEPT;
  * \param store              the store
  * \param token              the token, any bytes
  * \param token_size         its length, or KEYFOB_NUL
- * \param requirement        what is required; NULL for a live key without a project, and no scope
+ * \param requirement        what is required
  * \param request            what only the request knows; NULL for nothing
  * \param at                 the time, in seconds since 1970
  * \param[out] verification  what there is to tell of the token; its size is set by the caller; may
@@ -2745,7 +2756,7 @@ KEYFOB_NOEXCEPT;
  * \param value              the value of the header, any bytes; NULL with a size of 0 where there is
  *                           none
  * \param value_size         its length, or KEYFOB_NUL
- * \param requirement        what is required; NULL for a live key without a project, and no scope
+ * \param requirement        what is required
  * \param request            what only the request knows; NULL for nothing
  * \param[out] verification  what there is to tell of the token; its size is set by the caller; may
  *                           be NULL
@@ -2772,7 +2783,7 @@ KEYFOB_NOEXCEPT;
  * \param store          the store
  * \param token          the token as it was presented, any bytes
  * \param token_size     its length, or KEYFOB_NUL
- * \param requirement    what is required; NULL for a live key without a project, and no scope
+ * \param requirement    what is required
  * \param request        what only the request knows; NULL for nothing
  * \param[out] verified  what was verified; free it with keyfob_verified_free()
  * \param[out] err       why it failed; may be NULL
@@ -2974,7 +2985,7 @@ KEYFOB_NOEXCEPT;
  * \param store             the store
  * \param token             the token, any bytes
  * \param token_size        its length, or KEYFOB_NUL
- * \param requirement       what is required; NULL for a live key without a project, and no scope
+ * \param requirement       what is required
  * \param request           what only the request knows; NULL for nothing
  * \param[out] explanation  the checks; free it with keyfob_explanation_free()
  * \param[out] err          why it failed; may be NULL

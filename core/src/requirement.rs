@@ -117,9 +117,13 @@ where
 
 impl Requirement {
     /// Requires a live key without a project, and no scope; every other check runs.
-    pub fn new() -> Self {
+    pub const fn new() -> Self {
         Requirement {
-            scopes: RequiredScopes::default(),
+            scopes: RequiredScopes {
+                number: 0,
+                all: Vec::new(),
+                any: Vec::new(),
+            },
             project: ProjectRule::NotStated,
             environment: EnvironmentRule::Exactly(Environment::live()),
             owner: None,

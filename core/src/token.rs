@@ -361,9 +361,9 @@ label! {
 
 impl Environment {
     /// The environment `live`, which holds wherever no other is stated.
-    pub fn live() -> Self {
+    pub const fn live() -> Self {
         let mut bytes = [0; ENVIRONMENT_BYTES];
-        bytes[..4].copy_from_slice(b"live");
+        [bytes[0], bytes[1], bytes[2], bytes[3]] = *b"live";
         Environment { bytes, len: 4 }
     }
 }

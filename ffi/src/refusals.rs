@@ -33,7 +33,7 @@ pub struct keyfob_explanation {
 /// \param store             the store
 /// \param token             the token, any bytes
 /// \param token_size        its length, or KEYFOB_NUL
-/// \param requirement       what is required; NULL for a live key without a project, and no scope
+/// \param requirement       what is required
 /// \param request           what only the request knows; NULL for nothing
 /// \param[out] explanation  the checks; free it with keyfob_explanation_free()
 /// \param[out] err          why it failed; may be NULL
@@ -57,7 +57,7 @@ pub unsafe extern "C" fn keyfob_store_explain(
         let (token, request) = unsafe {
             (
                 bytes(token, token_size, "token")?,
-                self::request(handle, requirement, request)?,
+                self::request(requirement, request)?,
             )
         };
         let explanation = handle.store.explain(token, request)?;

@@ -9,7 +9,6 @@ use crate::guard::{answer, free};
 use crate::out::Out;
 use crate::sized::{only, read, sized};
 use crate::status::keyfob_status;
-use crate::store::keyfob_store;
 use crate::text::{keyfob_text, texts};
 
 /// Bits of keyfob_requirement_spec.flags.
@@ -146,6 +145,19 @@ pub unsafe extern "C" fn keyfob_requirement_new(
     unsafe { answer(err, body) }
 }
 
+/// What requires nothing of a token but that it is of a live key without a project: no scope. A NULL
+/// requirement is refused instead, since NULL is what a requirement is that could not be compiled.
+///
+/// Threads: any.
+///
+/// \return a requirement that is always there; it is not freed
+/// \since 0.1
+#[unsafe(no_mangle)]
+pub extern "C" fn keyfob_requirement_nothing() -> *const keyfob_requirement {
+    static NOTHING: keyfob_requirement = keyfob_requirement(Requirement::new());
+    &raw const NOTHING
+}
+
 /// Frees a requirement.
 ///
 /// Threads: no verification with it at the same time.
@@ -187,19 +199,16 @@ sized!(keyfob_request, 56 {
 /// What is required of a token in a request.
 ///
 /// # Safety
-/// `required` is NULL, or a requirement that lives as long as the handle is lent; `known` is NULL,
+/// `required` is NULL, or a requirement that lives as long as `'a`; `known` is NULL,
 /// or a struct whose pointers are as its fields say, and live as long.
 #[inline]
-pub(crate) unsafe fn request(
-    handle: &keyfob_store,
+pub(crate) unsafe fn request<'a>(
     required: *const keyfob_requirement,
     known: *const keyfob_request,
-) -> Result<Request<'_>, Fault> {
+) -> Result<Request<'a>, Fault> {
     // SAFETY: as above.
-    let required = match unsafe { required.as_ref() } {
-        Some(required) => &required.0,
-        None => &handle.nothing_required,
-    };
+    let required = unsafe { required.as_ref() }.ok_or_else(|| Fault::null("requirement"))?;
+    let required = &required.0;
     if known.is_null() {
         return Ok(required.request());
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use keyfob_core::{Code, Error, Requirement, Store, StoreOptions, scanner_expression};
+use keyfob_core::{Code, Error, Store, StoreOptions, scanner_expression};
 
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{access_text, answer, caught, on_handle, status};
@@ -24,8 +24,6 @@ pub struct keyfob_store {
     pub(crate) store: Store,
     /// Set by a panic, for every handle that came from the same opening.
     pub(crate) poisoned: Arc<AtomicBool>,
-    /// What is required where a verification states nothing.
-    pub(crate) nothing_required: Requirement,
     /// Whether it closes the store, and not itself alone.
     closes: bool,
     prefix: Text,
@@ -41,7 +39,6 @@ impl keyfob_store {
             expression: Text::new(scanner_expression(store.prefix())),
             store,
             poisoned,
-            nothing_required: Requirement::new(),
             closes: true,
         }
     }

@@ -52,7 +52,7 @@ impl keyfob_verified {
 /// \param store          the store
 /// \param token          the token as it was presented, any bytes
 /// \param token_size     its length, or KEYFOB_NUL
-/// \param requirement    what is required; NULL for a live key without a project, and no scope
+/// \param requirement    what is required
 /// \param request        what only the request knows; NULL for nothing
 /// \param[out] verified  what was verified; free it with keyfob_verified_free()
 /// \param[out] err       why it failed; may be NULL
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn keyfob_store_verify_full(
         let (token, request) = unsafe {
             (
                 bytes(token, token_size, "token")?,
-                self::request(handle, requirement, request)?,
+                self::request(requirement, request)?,
             )
         };
         let verified = handle.store.verify(token, request)?;

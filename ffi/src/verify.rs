@@ -214,7 +214,7 @@ unsafe fn verifying(
 /// \param store              the store
 /// \param token              the token as it was presented, any bytes
 /// \param token_size         its length, or KEYFOB_NUL
-/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param requirement        what is required
 /// \param request            what only the request knows; NULL for nothing
 /// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
 ///                           be NULL
@@ -233,7 +233,7 @@ pub unsafe extern "C" fn keyfob_store_verify(
     unsafe {
         verifying(store, verification, |handle| {
             let token = bytes(token, token_size, "token")?;
-            let request = self::request(handle, requirement, request)?;
+            let request = self::request(requirement, request)?;
             answer(verification, &handle.store.verify(token, request))
         })
     }
@@ -249,7 +249,7 @@ pub unsafe extern "C" fn keyfob_store_verify(
 /// \param store              the store
 /// \param token              the token, any bytes
 /// \param token_size         its length, or KEYFOB_NUL
-/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param requirement        what is required
 /// \param request            what only the request knows; NULL for nothing
 /// \param at                 the time, in seconds since 1970
 /// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
@@ -270,7 +270,7 @@ pub unsafe extern "C" fn keyfob_store_verify_at(
     unsafe {
         verifying(store, verification, |handle| {
             let token = bytes(token, token_size, "token")?;
-            let request = self::request(handle, requirement, request)?;
+            let request = self::request(requirement, request)?;
             let at = Timestamp::from_unix(at);
             answer(verification, &handle.store.verify_at(token, request, at))
         })
@@ -290,7 +290,7 @@ pub unsafe extern "C" fn keyfob_store_verify_at(
 /// \param value              the value of the header, any bytes; NULL with a size of 0 where there is
 ///                           none
 /// \param value_size         its length, or KEYFOB_NUL
-/// \param requirement        what is required; NULL for a live key without a project, and no scope
+/// \param requirement        what is required
 /// \param request            what only the request knows; NULL for nothing
 /// \param[out] verification  what there is to tell of the token; its size is set by the caller; may
 ///                           be NULL
@@ -309,7 +309,7 @@ pub unsafe extern "C" fn keyfob_store_verify_authorization(
     unsafe {
         verifying(store, verification, |handle| {
             let value = bytes(value, value_size, "value")?;
-            let request = self::request(handle, requirement, request)?;
+            let request = self::request(requirement, request)?;
             match handle
                 .store
                 .verify_authorization(value, request)
