@@ -92,7 +92,7 @@ static void check_verification(const keyfob_verification *told, int token)
         const uint32_t whole = (uint32_t)sizeof(keyfob_verification);           \
         const uint32_t chosen = sizes[take(10)];                                \
         const uint32_t stated = chosen ? chosen : whole;                        \
-        const int is_size = stated >= 4 && stated <= 4096;                      \
+        const int is_size = stated >= whole && stated <= 4096;                  \
         const size_t written = is_size ? stated : 4;                            \
         keyfob_verification *out = place(written > whole ? written : whole);    \
         out->size = stated;                                                     \
@@ -209,12 +209,12 @@ void verify_no_token(void)
         if (other != altered[at] && other != '\0') {
             altered[at] = other;
             VERIFY(KEYFOB_MALFORMED, token,
-                   keyfob_store_verify(store, altered, KEYFOB_NUL, NULL, NULL, out));
+                   keyfob_store_verify(store, altered, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, out));
         }
     }
     const size_t size = bytes_left < 64 ? bytes_left : (size_t)64;
     const char *raw = exactly(size ? bytes : (const uint8_t *)"", size);
-    VERIFY(KEYFOB_MALFORMED, 0, keyfob_store_verify(store, raw, size, NULL, NULL, out));
+    VERIFY(KEYFOB_MALFORMED, 0, keyfob_store_verify(store, raw, size, keyfob_requirement_nothing(), NULL, out));
     const char *token = raw + size;
     size_t token_size = 1;
     keyfob_error *err = NULL;

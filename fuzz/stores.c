@@ -299,7 +299,7 @@ static void null_arguments(void)
     keyfob_new_key key = KEYFOB_NEW_KEY_INIT;
     const keyfob_key *each = (const keyfob_key *)(const void *)token;
     switch (take(20)) {
-    case 0: hold(keyfob_store_verify(NULL, "x", 1, NULL, NULL, NULL) == null, "no store"); break;
+    case 0: hold(keyfob_store_verify(NULL, "x", 1, keyfob_requirement_nothing(), NULL, NULL) == null, "no store"); break;
     case 1: CALL(null, keyfob_store_count_keys(store, NULL, NULL, errp)); break;
     case 2: CALL(null, keyfob_store_count_keys(NULL, NULL, &count, errp)); hold(count == 0, "0"); break;
     case 3:
@@ -327,7 +327,7 @@ static void null_arguments(void)
     case 16: CALL(null, keyfob_verified_require_scope(NULL, "a", 1, errp)); break;
     case 17: CALL(null, keyfob_parse_authorization("x", 1, NULL, &size, errp)); break;
     case 18:
-        hold(keyfob_store_verify(store, NULL, 0, NULL, NULL, NULL) == KEYFOB_MALFORMED, "no token");
+        hold(keyfob_store_verify(store, NULL, 0, keyfob_requirement_nothing(), NULL, NULL) == KEYFOB_MALFORMED, "no token");
         break;
     default: {
         const char *none = keyfob_key_name(NULL, &size);
@@ -356,7 +356,7 @@ static void null_texts(void)
     hold(requirement == NULL, "a failure gives no object");
     if (model.token_count > 0) {
         const char *token = model.tokens[model.token_count - 1].text;
-        hold(keyfob_store_verify(store, token, KEYFOB_NUL, NULL, &request, NULL) ==
+        hold(keyfob_store_verify(store, token, KEYFOB_NUL, keyfob_requirement_nothing(), &request, NULL) ==
                  KEYFOB_NULL_ARGUMENT,
              "a request with a C string that is NULL is refused");
     }
@@ -460,6 +460,13 @@ static void extreme_numbers(void)
     update.expiry_kind = take(2) ? KEYFOB_EXPIRY_AT : KEYFOB_EXPIRY_IN;
     update.expires = numbers[take(2) ? take(2) : 4 + take(2)];
     update.rotation_due_after = numbers[take(2) ? take(3) : 4 + take(2)];
+    /* What is given without its bit is refused before that. */
+    if (update.set == KEYFOB_KEY_EXPIRY) {
+        update.rotation_due_after = 0;
+    } else {
+        update.expiry_kind = 0;
+        update.expires = 0;
+    }
     CALL(KEYFOB_INVALID_TIME,
          keyfob_store_update_key(store, model.keys[at].id, KEYFOB_NUL, &update, NULL, errp));
     const struct question question = any_question();

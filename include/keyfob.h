@@ -18,7 +18,7 @@
  *  last parameter of most is `keyfob_error **err`. NULL is allowed there, and then no error is
  *  made. Otherwise *err becomes NULL on success and an object on failure, to be freed with
  *  keyfob_error_free(); what it held before is not looked at. Its message never holds a token, a
- *  secret or a pepper. The errors of a function are named without the prefix, the most telling
+ *  secret or a pepper, unless you passed one as a path. The errors of a function are named without the prefix, the most telling
  *  ones first; NULL_ARGUMENT, NOT_UTF8, UNKNOWN_OPTION, INTERNAL, POISONED and what a store says
  *  of its file (BUSY, CLOSED, CORRUPTED, IO, REPLACED ...) may come from any that could mean it.
  *  The hot verifications have no such parameter: their status says all that there is to say.
@@ -45,7 +45,7 @@
  *  NULL with a size of 0 is an empty text, in a \ref keyfob_text one that is not stated; NULL
  *  with another size is NULL_ARGUMENT. Text is UTF-8, tokens and paths are any bytes. Text comes
  *  out with a NUL behind it, and is counted where you ask: `const char *f(object, size_t
- *  *size_or_NULL)`.
+ *  *size_or_NULL)`. Look at what read() gave before you pass it on: -1 as a size_t is KEYFOB_NUL.
  *
  *  Times are whole seconds since 1970, those of events milliseconds. In an answer \ref
  *  KEYFOB_NO_TIME says that there is none; in a struct that you fill in 0 does.
@@ -56,7 +56,8 @@
  *  KEYFOB_NEW_KEY_INIT;`, which is all zeros but for the size: the defaults. A library that is
  *  older than your header accepts it as long as what it does not know is zero, and else answers
  *  UNKNOWN_OPTION; a newer one fills in the default. Its fields are only ever added to, at the
- *  end. A size that no version had, such as that of a pointer, is INVALID_ARGUMENT. Where a pointer to one may be NULL, that is the defaults.
+ *  end. A size of less than the first version had, such as that of a pointer, is
+ *  INVALID_ARGUMENT. Where a pointer to one may be NULL, that is the defaults.
  *
  *  \section tokens Tokens
  *
@@ -70,10 +71,10 @@
  *  same object too, but for the call that frees or closes it. "one at a time": no other call with
  *  the same object at the same time; it may move between threads. There is nothing to be
  *  initialised, no global state but what a store has open, no signal handler, and nothing is ever
- *  printed.
+ *  printed. In a signal handler nothing may be called but keyfob_memzero().
  *
  *  In a child of a fork the handle of a store may be used, and opens the file again there; an
- *  exclusive one answers FORKED. Other objects of the parent are not to be used in the child.
+ *  exclusive one answers FORKED. So may a requirement; other objects of the parent may not.
  *
  *  A callback is called in the thread that asked, with no lock held, and must return: what happens after
  *  a C++ exception or a longjmp() through keyfob is undefined.
@@ -1178,11 +1179,12 @@ typedef struct keyfob_requirement_spec {
    */
   uint32_t flags;
   /**
-   * All of these scopes are required; at most 64, and none holds a "*".
+   * All of these scopes are required; at most 64, and none holds a "*". NULL requires none.
    */
   const struct keyfob_text *scopes;
   /**
-   * How many.
+   * How many. 0 of a pointer that is not NULL are EMPTY_REQUIREMENT: a list that happened to be
+   * empty does not let everybody in.
    */
   size_t scopes_count;
   /**
@@ -1190,8 +1192,7 @@ typedef struct keyfob_requirement_spec {
    */
   const struct keyfob_text *any_scopes;
   /**
-   * How many. Any of 0 scopes, of a pointer that is not NULL, is EMPTY_REQUIREMENT: a list that
-   * happened to be empty does not let everybody in.
+   * How many; 0 as above.
    */
   size_t any_scopes_count;
   /**
@@ -2243,7 +2244,7 @@ void keyfob_error_free(struct keyfob_error *error) KEYFOB_NOEXCEPT;
  * Threads: any.
  *
  * \param data  the memory; NULL with a size of 0 is allowed
- * \param size  its size in bytes
+ * \param size  its size in bytes; KEYFOB_NUL is none, and wipes nothing
  * \since 0.1
  */
 void keyfob_memzero(void *data, size_t size) KEYFOB_NOEXCEPT;
@@ -3290,7 +3291,7 @@ void keyfob_created_list_free(struct keyfob_created_list *created) KEYFOB_NOEXCE
  * \param store        the store
  * \param key_id       the id of the key
  * \param key_id_size  its length, or KEYFOB_NUL
- * \param[out] key     the key as it is afterwards; free it with keyfob_key_free(); may be NULL
+ * \param[out] key     the key; free it with keyfob_key_free(); may be NULL
  * \param[out] err     why it failed; may be NULL
  * \since 0.1
  */
@@ -5090,7 +5091,7 @@ keyfob_status keyfob_store_check_integrity(const struct keyfob_store *store,
 KEYFOB_NOEXCEPT;
 
 /**
- * How many things are wrong; 0 where the store is whole.
+ * How many things are wrong; 0 where the store is whole, SIZE_MAX of NULL.
  *
  * Threads: any.
  *

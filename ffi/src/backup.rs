@@ -33,7 +33,7 @@ pub struct keyfob_backup_result {
     pub bytes: u64,
 }
 
-sized!(keyfob_backup_result {
+sized!(keyfob_backup_result, 32 {
     size: u32,
     reserved: u32,
     sequence: u64,

@@ -50,7 +50,7 @@ pub struct keyfob_bulk_result {
     pub unchanged: u64,
 }
 
-sized!(keyfob_bulk_result {
+sized!(keyfob_bulk_result, 24 {
     size: u32,
     reserved: u32,
     changed: u64,

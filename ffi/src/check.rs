@@ -59,7 +59,7 @@ pub unsafe extern "C" fn keyfob_store_check_integrity(
     unsafe { on_store(store, err, body) }
 }
 
-/// How many things are wrong; 0 where the store is whole.
+/// How many things are wrong; 0 where the store is whole, SIZE_MAX of NULL.
 ///
 /// Threads: any.
 ///
@@ -70,7 +70,7 @@ pub unsafe extern "C" fn keyfob_integrity_report_damage_count(
     report: *const keyfob_integrity_report,
 ) -> usize {
     // SAFETY: the caller's object.
-    unsafe { access(report, 0, |report| report.damage.len()) }
+    unsafe { access(report, usize::MAX, |report| report.damage.len()) }
 }
 
 /// One of the things that are wrong, a sentence. NULL beyond the last.
@@ -230,7 +230,7 @@ pub struct keyfob_verify_log_result {
     pub head: [u8; 32],
 }
 
-sized!(keyfob_verify_log_result {
+sized!(keyfob_verify_log_result, 56 {
     size: u32,
     reserved: u32,
     first: u64,

@@ -178,7 +178,7 @@ pub(crate) unsafe fn pairs(
     // SAFETY: as above.
     let all = unsafe { array(data, count, "metadata") }?;
     let mut out = BTreeMap::new();
-    for pair in all {
+    for (place, pair) in all.iter().enumerate() {
         // SAFETY: as above.
         let (key, value) = unsafe {
             (
@@ -191,7 +191,9 @@ pub(crate) unsafe fn pairs(
             .insert(key.to_owned(), value.map(str::to_owned))
             .is_some()
         {
-            let why = format!("metadata: the key {key:?} stands there twice");
+            let why = format!(
+                "metadata: the key of the entry at {place}, counted from 0, stands there twice"
+            );
             return Err(Fault::misuse(Code::INVALID_ARGUMENT, why));
         }
     }
@@ -240,6 +242,10 @@ unsafe fn new_key(from: *const keyfob_new_key) -> Result<NewKey, Fault> {
         new.not_before = at(asked.not_before);
         new.metadata = metadata(asked.metadata, asked.metadata_count)?;
         new.tags = tags(asked.tags, asked.tags_count)?;
+        if asked.ip_list_count == 0 && !asked.ip_list.is_null() {
+            let why = "ip_list: it is empty; pass NULL for a key that is good from anywhere";
+            return Err(Fault::misuse(Code::INVALID_ARGUMENT, why.to_owned()));
+        }
         new.ip_list = ip_list(asked.ip_list, asked.ip_list_count)?;
         new.rotation_due_after =
             (asked.rotation_due_after != 0).then_some(asked.rotation_due_after);

@@ -8,7 +8,7 @@ use crate::create::{KEYFOB_TOKEN_MAX, expiry, ip_list, metadata, pairs, scopes, 
 use crate::error::{Fault, keyfob_error};
 use crate::key::{keyfob_key, time};
 use crate::out::{Buffer, Out};
-use crate::sized::{Place, only, read, sized, unknown};
+use crate::sized::{Place, named, only, read, sized, unknown};
 use crate::state::reason_of;
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
@@ -125,8 +125,10 @@ sized!(keyfob_key_update, 152 {
 pub(crate) fn change<T>(
     (set, clear): (u32, u32),
     bit: u32,
+    (what, is_given): (&str, bool),
     value: impl FnOnce() -> Result<T, Fault>,
 ) -> Result<Change<T>, Fault> {
+    named(set & bit != 0, is_given, what)?;
     Ok(match (set & bit != 0, clear & bit != 0) {
         (false, false) => Change::Keep,
         (false, true) => Change::Clear,
@@ -154,40 +156,67 @@ pub(crate) unsafe fn update(from: *const keyfob_key_update) -> Result<KeyUpdate,
     let mut update = KeyUpdate::default();
     // SAFETY: as above.
     unsafe {
-        if asked.set & name != 0 {
+        let is_named = asked.set & name != 0;
+        named(is_named, !asked.name.data.is_null(), "name")?;
+        if is_named {
             let name = asked.name.stated("name")?.ok_or(Fault::null("name"))?;
             update.name = Some(name.to_owned());
         }
-        update.scopes = change(masks, fields::KEYFOB_KEY_SCOPES as u32, || {
-            scopes(asked.scopes, asked.scopes_count)
-        })?;
-        update.owner = change(masks, fields::KEYFOB_KEY_OWNER as u32, || {
-            Ok(asked
-                .owner
-                .stated("owner")?
-                .ok_or(Fault::null("owner"))?
-                .to_owned())
-        })?;
-        update.expires = change(masks, fields::KEYFOB_KEY_EXPIRY as u32, || {
-            expiry(asked.expiry_kind, asked.expires)
-        })?;
-        update.not_before = change(masks, fields::KEYFOB_KEY_NOT_BEFORE as u32, || {
-            Ok(Timestamp::from_unix(asked.not_before))
-        })?;
-        update.metadata = change(masks, fields::KEYFOB_KEY_METADATA as u32, || {
-            metadata(asked.metadata, asked.metadata_count)
-        })?;
+        update.scopes = change(
+            masks,
+            fields::KEYFOB_KEY_SCOPES as u32,
+            ("scopes", !asked.scopes.is_null()),
+            || scopes(asked.scopes, asked.scopes_count),
+        )?;
+        update.owner = change(
+            masks,
+            fields::KEYFOB_KEY_OWNER as u32,
+            ("owner", !asked.owner.data.is_null()),
+            || {
+                Ok(asked
+                    .owner
+                    .stated("owner")?
+                    .ok_or(Fault::null("owner"))?
+                    .to_owned())
+            },
+        )?;
+        update.expires = change(
+            masks,
+            fields::KEYFOB_KEY_EXPIRY as u32,
+            ("expires", asked.expiry_kind != 0 || asked.expires != 0),
+            || expiry(asked.expiry_kind, asked.expires),
+        )?;
+        update.not_before = change(
+            masks,
+            fields::KEYFOB_KEY_NOT_BEFORE as u32,
+            ("not_before", asked.not_before != 0),
+            || Ok(Timestamp::from_unix(asked.not_before)),
+        )?;
+        update.metadata = change(
+            masks,
+            fields::KEYFOB_KEY_METADATA as u32,
+            ("metadata", !asked.metadata.is_null()),
+            || metadata(asked.metadata, asked.metadata_count),
+        )?;
         update.metadata_pairs = pairs(asked.metadata_pairs, asked.metadata_pairs_count)?;
-        update.tags = change(masks, fields::KEYFOB_KEY_TAGS as u32, || {
-            tags(asked.tags, asked.tags_count)
-        })?;
-        update.ip_list = change(masks, fields::KEYFOB_KEY_IP_LIST as u32, || {
-            ip_list(asked.ip_list, asked.ip_list_count)
-        })?;
-        update.rotation_due_after =
-            change(masks, fields::KEYFOB_KEY_ROTATION_DUE_AFTER as u32, || {
-                Ok(asked.rotation_due_after)
-            })?;
+        update.tags = change(
+            masks,
+            fields::KEYFOB_KEY_TAGS as u32,
+            ("tags", !asked.tags.is_null()),
+            || tags(asked.tags, asked.tags_count),
+        )?;
+        update.ip_list = change(
+            masks,
+            fields::KEYFOB_KEY_IP_LIST as u32,
+            ("ip_list", !asked.ip_list.is_null()),
+            || ip_list(asked.ip_list, asked.ip_list_count),
+        )?;
+        update.rotation_due_after = change(
+            masks,
+            fields::KEYFOB_KEY_ROTATION_DUE_AFTER as u32,
+            ("rotation_due_after", asked.rotation_due_after != 0),
+            || Ok(asked.rotation_due_after),
+        )?;
     }
     Ok(update)
 }
@@ -225,7 +254,7 @@ unsafe fn on_key(
 /// \param store        the store
 /// \param key_id       the id of the key
 /// \param key_id_size  its length, or KEYFOB_NUL
-/// \param[out] key     the key as it is afterwards; free it with keyfob_key_free(); may be NULL
+/// \param[out] key     the key; free it with keyfob_key_free(); may be NULL
 /// \param[out] err     why it failed; may be NULL
 /// \since 0.1
 #[unsafe(no_mangle)]
@@ -507,7 +536,7 @@ pub struct keyfob_rotate_result {
     pub grace_expires_at: i64,
 }
 
-sized!(keyfob_rotate_result {
+sized!(keyfob_rotate_result, 16 {
     size: u32,
     flags: u32,
     grace_expires_at: i64,

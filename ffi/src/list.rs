@@ -122,6 +122,10 @@ pub(crate) unsafe fn filter(from: *const keyfob_filter) -> Result<Filter, Fault>
             filter.scope = Some(Scope::parse(scope)?);
         }
         filter.name_part = asked.name_part.stated("name_part")?.map(str::to_owned);
+        if filter.name_part.as_deref() == Some("") {
+            let why = "name_part: it is empty, which every name holds; leave it unstated for all";
+            return Err(Fault::misuse(Code::INVALID_ARGUMENT, why.to_owned()));
+        }
         filter.tag = asked.tag.stated("tag")?.map(str::to_owned);
     }
     let named = |state: &KeyState| asked.states & state_number(*state) != 0;

@@ -16,7 +16,7 @@ use crate::guard::{access, access_text, free, on_handle, status};
 use crate::key::put_bytes;
 use crate::lifecycle::parse_key_id;
 use crate::out::{Lent, Out};
-use crate::sized::{only, read, sized};
+use crate::sized::{named, only, read, sized};
 use crate::status::keyfob_status;
 use crate::store::{keyfob_store, on_store};
 use crate::text::{Text, keyfob_text};
@@ -68,8 +68,10 @@ unsafe fn query(from: *const keyfob_log_query) -> Result<LogQuery, Fault> {
     // SAFETY: as above.
     let asked = unsafe { read(from) }?;
     only(asked.flags, after, "keyfob_log_query.flags")?;
+    let has_after = asked.flags & after != 0;
+    named(has_after, asked.after != 0, "keyfob_log_query.after")?;
     let mut query = LogQuery::default();
-    query.after = (asked.flags & after != 0).then_some(asked.after);
+    query.after = has_after.then_some(asked.after);
     query.from = at(asked.from);
     query.until = at(asked.until);
     // SAFETY: as above.

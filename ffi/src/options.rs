@@ -8,7 +8,7 @@ use crate::error::{Fault, keyfob_error};
 use crate::guard::{access, answer, free};
 use crate::out::Out;
 use crate::pepper::keyfob_pepper;
-use crate::sized::{only, read, sized, unknown};
+use crate::sized::{named, only, read, sized, unknown};
 use crate::status::keyfob_status;
 use crate::text::{array, keyfob_text};
 
@@ -107,6 +107,11 @@ impl keyfob_policy {
             flags::KEYFOB_POLICY_MOST_KEYS_PER_OWNER as u32,
         );
         only(self.flags, required | most, "keyfob_policy.flags")?;
+        named(
+            self.flags & most != 0,
+            self.most_keys_per_owner != 0,
+            "keyfob_policy.most_keys_per_owner",
+        )?;
         Ok(Policy {
             default_lifetime: (self.default_lifetime != 0).then_some(self.default_lifetime),
             longest_lifetime: (self.longest_lifetime != 0).then_some(self.longest_lifetime),

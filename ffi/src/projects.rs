@@ -349,16 +349,24 @@ unsafe fn update(from: *const keyfob_project_update) -> Result<ProjectUpdate, Fa
     let mut update = ProjectUpdate::default();
     // SAFETY: as above.
     unsafe {
-        update.scopes = change(masks, fields::KEYFOB_PROJECT_SCOPES as u32, || {
-            scopes(asked.scopes, asked.scopes_count)
-        })?;
-        update.owner = change(masks, fields::KEYFOB_PROJECT_OWNER as u32, || {
-            Ok(asked
-                .owner
-                .stated("owner")?
-                .ok_or(Fault::null("owner"))?
-                .to_owned())
-        })?;
+        update.scopes = change(
+            masks,
+            fields::KEYFOB_PROJECT_SCOPES as u32,
+            ("scopes", !asked.scopes.is_null()),
+            || scopes(asked.scopes, asked.scopes_count),
+        )?;
+        update.owner = change(
+            masks,
+            fields::KEYFOB_PROJECT_OWNER as u32,
+            ("owner", !asked.owner.data.is_null()),
+            || {
+                Ok(asked
+                    .owner
+                    .stated("owner")?
+                    .ok_or(Fault::null("owner"))?
+                    .to_owned())
+            },
+        )?;
     }
     Ok(update)
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use keyfob_core::{Code, Environment, Request, Requirement};
+use keyfob_core::{Code, Environment, Misuse, Request, Requirement};
 
 use crate::error::{Fault, keyfob_error};
 use crate::guard::{answer, free};
@@ -29,14 +29,14 @@ pub struct keyfob_requirement_spec {
     pub size: u32,
     /// Bits of \ref keyfob_requirement_flags.
     pub flags: u32,
-    /// All of these scopes are required; at most 64, and none holds a "*".
+    /// All of these scopes are required; at most 64, and none holds a "*". NULL requires none.
     pub scopes: *const keyfob_text,
-    /// How many.
+    /// How many. 0 of a pointer that is not NULL are EMPTY_REQUIREMENT: a list that happened to be
+    /// empty does not let everybody in.
     pub scopes_count: usize,
     /// At least one of these is required, beside the others; NULL requires none of any.
     pub any_scopes: *const keyfob_text,
-    /// How many. Any of 0 scopes, of a pointer that is not NULL, is EMPTY_REQUIREMENT: a list that
-    /// happened to be empty does not let everybody in.
+    /// How many; 0 as above.
     pub any_scopes_count: usize,
     /// The project: its tokens are good, and keys without a project.
     pub project: keyfob_text,
@@ -91,6 +91,9 @@ unsafe fn requirement(from: *const keyfob_requirement_spec) -> Result<Requiremen
         let why = format!("{what}: one is named and any is accepted; do one of both");
         Fault::misuse(Code::INVALID_ARGUMENT, why)
     };
+    if all.is_empty() && !asked.scopes.is_null() {
+        return Err(Misuse::EmptyRequirement.into());
+    }
     let mut required = Requirement::new().scopes(all)?;
     if !asked.any_scopes.is_null() {
         required = required.any_scopes(any)?;

@@ -200,7 +200,7 @@ pub struct keyfob_scan_result {
     pub skipped: u64,
 }
 
-sized!(keyfob_scan_result {
+sized!(keyfob_scan_result, 48 {
     size: u32,
     reserved: u32,
     files: u64,

@@ -8,7 +8,7 @@ use crate::error::Fault;
 /// Longer than any struct will ever be; a size beyond it is none.
 const LONGEST: usize = 4_096;
 /// The size itself, with which each begins.
-pub(crate) const HEAD: usize = size_of::<u32>();
+const HEAD: usize = size_of::<u32>();
 
 /// A struct that begins with `size: u32` and has no padding.
 ///
@@ -17,9 +17,9 @@ pub(crate) const HEAD: usize = size_of::<u32>();
 /// and pointers, so that any bytes are good, zeros among them; no byte is padding.
 pub(crate) unsafe trait SizedStruct: Copy {
     const WHAT: &'static str;
-    /// The size that it had when it was first released: what asks for something and is shorter was
-    /// given the size of something else.
-    const FIRST: usize = HEAD;
+    /// The size that it had when it was first released: what is shorter was given the size of
+    /// something else.
+    const FIRST: usize;
     /// Its fields, each with its place and its size.
     #[cfg(test)]
     const FIELDS: &'static [(&'static str, usize, usize)];
@@ -29,11 +29,11 @@ pub(crate) unsafe trait SizedStruct: Copy {
 /// its offset and the size of the whole following from them. A field goes to the end, or the ABI
 /// changes.
 macro_rules! sized {
-    ($name:ident $(, $first:literal)? { $($field:ident: $type:ty,)* }) => {
+    ($name:ident, $first:literal { $($field:ident: $type:ty,)* }) => {
         // SAFETY: held right below; the fields are integers, arrays of them, and pointers.
         unsafe impl $crate::sized::SizedStruct for $name {
             const WHAT: &'static str = stringify!($name);
-            $(const FIRST: usize = $first;)?
+            const FIRST: usize = $first;
             #[cfg(test)]
             const FIELDS: &'static [(&'static str, usize, usize)] =
                 &[$((stringify!($field), std::mem::offset_of!($name, $field), size_of::<$type>())),*];
@@ -61,13 +61,10 @@ pub(crate) use sized;
 ///
 /// # Safety
 /// `from` points to a `T` that was compiled for some version.
-pub(crate) unsafe fn stated_size<T: SizedStruct>(
-    from: *const T,
-    least: usize,
-) -> Result<usize, Fault> {
+pub(crate) unsafe fn stated_size<T: SizedStruct>(from: *const T) -> Result<usize, Fault> {
     // SAFETY: every version of it begins with its size.
     let stated = unsafe { from.cast::<u32>().read_unaligned() } as usize;
-    if (least..=LONGEST).contains(&stated) {
+    if (T::FIRST..=LONGEST).contains(&stated) {
         return Ok(stated);
     }
     let what = T::WHAT;
@@ -88,7 +85,7 @@ pub(crate) unsafe fn read<T: SizedStruct>(from: *const T) -> Result<T, Fault> {
         return Ok(unsafe { std::mem::zeroed() });
     }
     // SAFETY: as above.
-    let stated = unsafe { stated_size(from, T::FIRST) }?;
+    let stated = unsafe { stated_size(from) }?;
     if stated == size_of::<T>() {
         // SAFETY: all of it is there.
         return Ok(unsafe { from.read() });
@@ -126,7 +123,7 @@ impl<T: SizedStruct> Place<T> {
             return Ok(Place { to, known: 0 });
         }
         // SAFETY: as above.
-        let stated = unsafe { stated_size(to.cast_const(), HEAD) }?;
+        let stated = unsafe { stated_size(to.cast_const()) }?;
         // SAFETY: so many bytes are the caller's.
         unsafe { to.cast::<u8>().add(HEAD).write_bytes(0, stated - HEAD) };
         Ok(Place {
@@ -164,6 +161,15 @@ pub(crate) fn only(given: u32, known: u32, what: &'static str) -> Result<(), Fau
         0 => Ok(()),
         beyond => Err(unknown(&format!("the bits {beyond:#x} in {what}"))),
     }
+}
+
+/// Refuses a value whose bit was forgotten: it would be left out unnoticed.
+pub(crate) fn named(has_bit: bool, is_given: bool, what: &str) -> Result<(), Fault> {
+    if has_bit || !is_given {
+        return Ok(());
+    }
+    let why = format!("{what} is given and its bit is not set; set the bit, or leave it zero");
+    Err(Fault::misuse(Code::INVALID_ARGUMENT, why))
 }
 
 /// What this version does not know.
@@ -260,6 +266,8 @@ mod tests {
         let mut theirs = newer(0);
         theirs.size = 4;
         let refused = unsafe { read(&raw const theirs) };
+        assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
+        let refused = unsafe { Place::new(&raw mut theirs) };
         assert_eq!(refused.err().unwrap().code(), Code::INVALID_ARGUMENT);
     }
 

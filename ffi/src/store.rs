@@ -78,6 +78,10 @@ pub(crate) unsafe fn path<'a>(
         let why = format!("{what} must not be empty");
         return Err(Fault::misuse(Code::INVALID_ARGUMENT, why));
     }
+    if bytes.contains(&0) {
+        let why = format!("{what} holds a NUL, which no path does");
+        return Err(Fault::misuse(Code::INVALID_ARGUMENT, why));
+    }
     Ok(Path::new(OsStr::from_bytes(bytes)))
 }
 

@@ -178,7 +178,7 @@ impl fmt::Debug for Text {
 /// Threads: any.
 ///
 /// \param data  the memory; NULL with a size of 0 is allowed
-/// \param size  its size in bytes
+/// \param size  its size in bytes; KEYFOB_NUL is none, and wipes nothing
 /// \since 0.1
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn keyfob_memzero(data: *mut c_void, size: usize) {

@@ -10,7 +10,7 @@ use crate::error::Fault;
 use crate::guard::caught;
 use crate::key::time;
 use crate::requirement::{keyfob_request, keyfob_requirement, request};
-use crate::sized::{HEAD, Place, sized, stated_size};
+use crate::sized::{Place, sized, stated_size};
 use crate::status::{OK, keyfob_status, of};
 use crate::store::keyfob_store;
 use crate::text::bytes;
@@ -55,7 +55,7 @@ pub struct keyfob_verification {
     pub owner: [c_char; 136],
 }
 
-sized!(keyfob_verification {
+sized!(keyfob_verification, 280 {
     size: u32,
     flags: u32,
     expires_at: i64,
@@ -126,7 +126,7 @@ unsafe fn give(out: *mut keyfob_verification, verified: &Verified) -> Result<(),
         return Ok(());
     }
     // SAFETY: as above.
-    if unsafe { stated_size(out, HEAD) }? == size_of::<keyfob_verification>() {
+    if unsafe { stated_size(out) }? == size_of::<keyfob_verification>() {
         // SAFETY: all of it is there.
         unsafe { fill(out, verified) };
         return Ok(());
@@ -329,12 +329,12 @@ mod tests {
         reason = "every pointer is NULL, or to a local that outlives the call and is as long as is said"
     )]
 
-    use std::mem::offset_of;
     use std::ptr::null;
 
     use keyfob_core::{NewKey, Revoke, StoreOptions};
 
     use super::*;
+    use crate::requirement::keyfob_requirement_nothing;
 
     /// A store with a key of an owner, and the key's token.
     fn home() -> (tempfile::TempDir, keyfob_store, String) {
@@ -361,7 +361,9 @@ mod tests {
 
     fn verify(store: &keyfob_store, token: &str, out: *mut keyfob_verification) -> Option<Code> {
         let (text, size) = (token.as_ptr().cast(), token.len());
-        let status = unsafe { keyfob_store_verify(store, text, size, null(), null(), out) };
+        let status = unsafe {
+            keyfob_store_verify(store, text, size, keyfob_requirement_nothing(), null(), out)
+        };
         crate::status::code_of(status)
     }
 
@@ -412,15 +414,16 @@ mod tests {
     }
 
     #[test]
-    fn an_older_program_is_told_what_it_knows_and_no_more_is_written() {
+    fn a_size_that_no_version_had_is_no_yes_and_nothing_is_written() {
         let (_folder, store, token) = home();
-        let known = offset_of!(keyfob_verification, environment);
-        let mut out = used();
-        out.size = u32::try_from(known).unwrap();
-        assert_eq!(verify(&store, &token, &raw mut out), Some(Code::OK));
-        assert_eq!(out.expires_at, i64::MIN);
-        let beyond = (&raw const out).cast::<[u8; size_of::<keyfob_verification>()]>();
-        assert!(unsafe { *beyond }[known..].iter().all(|byte| *byte == 0x55));
+        for wrong in [4, 8, size_of::<keyfob_verification>() - 1] {
+            let mut out = used();
+            out.size = u32::try_from(wrong).unwrap();
+            let refused = verify(&store, &token, &raw mut out);
+            assert_eq!(refused, Some(Code::INVALID_ARGUMENT));
+            let whole = (&raw const out).cast::<[u8; size_of::<keyfob_verification>()]>();
+            assert!(unsafe { *whole }[4..].iter().all(|byte| *byte == 0x55));
+        }
     }
 
     #[test]
@@ -433,10 +436,29 @@ mod tests {
     }
 
     #[test]
+    fn a_requirement_that_could_not_be_compiled_lets_nobody_in() {
+        let (_folder, store, token) = home();
+        let mut out = used();
+        let text = token.as_ptr().cast();
+        let refused = unsafe {
+            keyfob_store_verify(
+                &raw const store,
+                text,
+                token.len(),
+                null(),
+                null(),
+                &raw mut out,
+            )
+        };
+        assert_eq!(refused, of(Code::NULL_ARGUMENT));
+    }
+
+    #[test]
     fn without_a_store_or_a_token_nobody_is_let_in() {
         let (_folder, store, token) = home();
         let verify = |store: *const keyfob_store, data: *const c_char, size| unsafe {
-            keyfob_store_verify(store, data, size, null(), null(), std::ptr::null_mut())
+            let nothing = keyfob_requirement_nothing();
+            keyfob_store_verify(store, data, size, nothing, null(), std::ptr::null_mut())
         };
         let text = token.as_ptr().cast();
         assert_eq!(verify(null(), text, token.len()), of(Code::NULL_ARGUMENT));

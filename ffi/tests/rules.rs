@@ -236,6 +236,7 @@ const NOTHING_TO_CATCH: &[&str] = &[
     "keyfob_abi_version",
     "keyfob_token_max",
     "keyfob_memzero",
+    "keyfob_requirement_nothing",
     "keyfob_status_is_denial",
     "keyfob_status_http_status",
     "keyfob_key_state_name",

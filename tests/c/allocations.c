@@ -61,8 +61,8 @@ TEST(a_hot_verification_allocates_nothing)
         wrong += keyfob_store_verify(store, w->token, KEYFOB_NUL, requirement, request, &verification) != KEYFOB_OK;
         wrong += keyfob_store_verify_authorization(store, w->value, KEYFOB_NUL, requirement, request, &verification) != KEYFOB_OK;
         /* A denial neither. */
-        wrong += keyfob_store_verify(store, w->token, KEYFOB_NUL, NULL, NULL, &verification) != KEYFOB_WRONG_PROJECT;
-        wrong += keyfob_store_verify(store, "nonsense", KEYFOB_NUL, NULL, NULL, &verification) != KEYFOB_MALFORMED;
+        wrong += keyfob_store_verify(store, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification) != KEYFOB_WRONG_PROJECT;
+        wrong += keyfob_store_verify(store, "nonsense", KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification) != KEYFOB_MALFORMED;
     }
     const size_t after = allocations;
     CHECK(wrong == 0);

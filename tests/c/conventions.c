@@ -127,7 +127,7 @@ TEST(no_error_holds_the_token_that_it_is_about)
     token[strlen(token) - 1] ^= 1; /* the checksum is wrong now */
     REFUSED_WITHOUT_THE_SECRET(keyfob_store_revoke_token(store, token, KEYFOB_NUL, NULL, NULL, &err));
     keyfob_verified *verified = NULL;
-    REFUSED_WITHOUT_THE_SECRET(keyfob_store_verify_full(store, token, KEYFOB_NUL, NULL, NULL, &verified, &err));
+    REFUSED_WITHOUT_THE_SECRET(keyfob_store_verify_full(store, token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verified, &err));
     keyfob_store_options options = KEYFOB_STORE_OPTIONS_INIT;
     options.prefix = text(token);
     REFUSED_WITHOUT_THE_SECRET(keyfob_store_create(w_new_path(w), KEYFOB_NUL, &options, &other, &err));
@@ -176,11 +176,11 @@ TEST(a_text_with_a_nul_inside_is_taken_whole_and_refused)
 TEST(null_with_a_size_of_0_is_an_empty_text)
 {
     CHECK_STATUS(KEYFOB_NO_CREDENTIALS,
-                 keyfob_store_verify_authorization(w_store(w), NULL, 0, NULL, NULL, NULL));
-    CHECK_STATUS(KEYFOB_MALFORMED, keyfob_store_verify(w_store(w), NULL, 0, NULL, NULL, NULL));
-    CHECK_STATUS(KEYFOB_NULL_ARGUMENT, keyfob_store_verify(w_store(w), NULL, 1, NULL, NULL, NULL));
+                 keyfob_store_verify_authorization(w_store(w), NULL, 0, keyfob_requirement_nothing(), NULL, NULL));
+    CHECK_STATUS(KEYFOB_MALFORMED, keyfob_store_verify(w_store(w), NULL, 0, keyfob_requirement_nothing(), NULL, NULL));
+    CHECK_STATUS(KEYFOB_NULL_ARGUMENT, keyfob_store_verify(w_store(w), NULL, 1, keyfob_requirement_nothing(), NULL, NULL));
     CHECK_STATUS(KEYFOB_NULL_ARGUMENT,
-                 keyfob_store_verify(w_store(w), NULL, KEYFOB_NUL, NULL, NULL, NULL));
+                 keyfob_store_verify(w_store(w), NULL, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
 }
 
 TEST(what_is_borrowed_lives_as_long_as_what_it_came_from)
@@ -221,7 +221,7 @@ TEST(what_outlives_its_store_answers_closed)
     CHECK_STATUS(KEYFOB_OK, keyfob_key_iter_next(keys, &key, NULL));
     CHECK_STATUS(KEYFOB_CLOSED, keyfob_key_iter_next(keys, &key, NULL));
     CHECK(key == NULL);
-    CHECK_STATUS(KEYFOB_CLOSED, keyfob_store_verify(other, w->token, KEYFOB_NUL, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_CLOSED, keyfob_store_verify(other, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
     CHECK_STATUS(KEYFOB_OK, keyfob_store_close(other, NULL));
     keyfob_key_iter_free(keys);
 }
@@ -302,4 +302,50 @@ TEST(an_empty_selection_is_refused_and_not_every_key)
     selection.key_ids_count = 1;
     CHECK(keyfob_store_revoke_keys(w_store(w), &selection, NULL, &outcome, NULL) != KEYFOB_OK);
     CHECK(outcome.changed == 0);
+}
+
+TEST(an_empty_part_of_a_name_selects_no_key)
+{
+    keyfob_selection selection = KEYFOB_SELECTION_INIT;
+    keyfob_bulk_result outcome = KEYFOB_BULK_RESULT_INIT;
+    keyfob_filter filter = KEYFOB_FILTER_INIT;
+    filter.name_part = text("");
+    selection.filter = &filter;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_disable_keys(w_store(w), &selection, &outcome, NULL));
+    CHECK(outcome.changed == 0);
+}
+
+TEST(what_is_given_without_its_bit_is_refused_and_not_left_out)
+{
+    const keyfob_text one = text("192.0.2.0/24");
+    keyfob_policy policy = KEYFOB_POLICY_INIT;
+    policy.most_keys_per_owner = 1;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_set_policy(w_store(w), &policy, NULL));
+    keyfob_log_query query = KEYFOB_LOG_QUERY_INIT;
+    query.after = 1000;
+    keyfob_event_iter *events = NULL;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_read_log(w_store(w), &query, &events, NULL));
+    keyfob_key_update update = KEYFOB_KEY_UPDATE_INIT;
+    update.set = KEYFOB_KEY_TAGS;
+    update.ip_list = &one;
+    update.ip_list_count = 1;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_update_key(w_store(w), w->key_id, KEYFOB_NUL, &update, NULL, NULL));
+    keyfob_project_update narrower = KEYFOB_PROJECT_UPDATE_INIT;
+    narrower.scopes = &one;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_update_project(w_store(w), "shop", KEYFOB_NUL, &narrower, NULL, NULL));
+}
+
+TEST(a_list_that_happens_to_be_empty_does_not_widen_what_is_allowed)
+{
+    const keyfob_text none = text("");
+    keyfob_requirement_spec spec = KEYFOB_REQUIREMENT_SPEC_INIT;
+    keyfob_requirement *requirement = NULL;
+    spec.scopes = &none;
+    CHECK_STATUS(KEYFOB_EMPTY_REQUIREMENT, keyfob_requirement_new(&spec, &requirement, NULL));
+    CHECK_STATUS(KEYFOB_NULL_ARGUMENT, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, requirement, NULL, NULL));
+    keyfob_new_key new_key = KEYFOB_NEW_KEY_INIT;
+    char token[KEYFOB_TOKEN_MAX];
+    new_key.name = text("from anywhere");
+    new_key.ip_list = &none;
+    CHECK_STATUS(KEYFOB_INVALID_ARGUMENT, keyfob_store_create_key(w_store(w), &new_key, token, sizeof token, NULL, NULL, NULL));
 }

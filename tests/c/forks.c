@@ -25,7 +25,7 @@ TEST(a_child_of_a_fork_verifies_while_the_parent_goes_on)
         keyfob_new_key new_key = KEYFOB_NEW_KEY_INIT;
         new_key.name = text("of a child");
         wrong = wrong || keyfob_store_create_key(store, &new_key, token, sizeof token, NULL, NULL, NULL) != KEYFOB_OK;
-        wrong = wrong || keyfob_store_verify(store, token, KEYFOB_NUL, NULL, NULL, NULL) != KEYFOB_OK;
+        wrong = wrong || keyfob_store_verify(store, token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL) != KEYFOB_OK;
         wrong = wrong || keyfob_store_close(store, NULL) != KEYFOB_OK;
         _exit(wrong);
     }
@@ -78,11 +78,11 @@ TEST(an_exclusive_store_answers_forked_in_the_child)
     const pid_t child = fork();
     if (child == 0) {
         keyfob_verification verification = KEYFOB_VERIFICATION_INIT;
-        const int wrong = keyfob_store_verify(store, w->token, KEYFOB_NUL, NULL, NULL, &verification) != KEYFOB_FORKED;
+        const int wrong = keyfob_store_verify(store, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification) != KEYFOB_FORKED;
         keyfob_store_close(store, NULL);
         _exit(wrong);
     }
     CHECK(ended_well(child));
-    CHECK_STATUS(KEYFOB_MALFORMED, keyfob_store_verify(store, "x", 1, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_MALFORMED, keyfob_store_verify(store, "x", 1, keyfob_requirement_nothing(), NULL, NULL));
     CHECK_STATUS(KEYFOB_OK, keyfob_store_close(store, NULL));
 }

@@ -26,14 +26,14 @@ TEST(a_panic_is_a_status_and_spoils_the_handle)
     keyfob_verification verification;
     memset(&verification, 0x5a, sizeof verification);
     verification.size = sizeof verification;
-    CHECK_STATUS(KEYFOB_POISONED, keyfob_store_verify(store, w->token, KEYFOB_NUL, NULL, NULL, &verification));
+    CHECK_STATUS(KEYFOB_POISONED, keyfob_store_verify(store, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification));
     CHECK(verification.key_id[0] == '\0' && verification.expires_at == 0);
     CHECK_STATUS(KEYFOB_POISONED, keyfob_store_get_key(store, w->key_id, KEYFOB_NUL, NULL, &err));
     CHECK(keyfob_error_code(err) == KEYFOB_POISONED);
     keyfob_error_free(err);
     CHECK_STATUS(KEYFOB_POISONED, keyfob_store_panic(store, NULL));
     /* Nor with the handle that was made of it, nor with what reads it. */
-    CHECK_STATUS(KEYFOB_POISONED, keyfob_store_verify(other, w->token, KEYFOB_NUL, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_POISONED, keyfob_store_verify(other, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
     const keyfob_key *key = NULL;
     CHECK_STATUS(KEYFOB_POISONED, keyfob_key_iter_next(iter, &key, NULL));
     keyfob_key_iter_free(iter);

@@ -136,7 +136,11 @@ void judge_output(const struct variation *v, int at, const char *what, const voi
     if (stated != there) {
         fault("the size of %s became %u", what, (unsigned)stated);
     }
-    if (there < sizeof stated) {
+    if (there < size) {
+        /* A size that is not believed says nothing of what may be written. */
+        if (there > sizeof stated) {
+            judge_bytes(what, output, sizeof stated, there, GARBAGE);
+        }
         return;
     }
     if (failed(status) && !kept_on_failure) {
@@ -190,10 +194,10 @@ static void call_at_every_size(struct world *w, const struct sizes *sizes)
             const struct variation v = { sizes->param, SIZED, size, 0, 0, NULL, tail };
             const keyfob_status status = call->call(w, &v);
             const int misread = status == KEYFOB_UNKNOWN_OPTION || status == KEYFOB_INVALID_ARGUMENT;
-            const int right = size < sizes->shortest ? status == KEYFOB_INVALID_ARGUMENT
-                              : tail != 0            ? status == KEYFOB_UNKNOWN_OPTION
-                              : sizes->is_output     ? !failed(status)
-                                                     : !misread;
+            const int right = size < sizes->size ? status == KEYFOB_INVALID_ARGUMENT
+                              : tail != 0        ? status == KEYFOB_UNKNOWN_OPTION
+                              : sizes->is_output ? !failed(status)
+                                                 : !misread;
             if (!right) {
                 fault("with %zu of %zu bytes%s it answers %s", size, sizes->size,
                       tail != 0 ? " and something behind them" : "", name_of(status));

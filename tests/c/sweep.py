@@ -184,9 +184,7 @@ class Writer:
             of = base(p.type)
             if of in self.declared.sized and not p.type.endswith("*const *"):
                 is_output = not p.type.startswith("const")
-                # An answer may be as short as the caller likes.
-                shortest = "sizeof(uint32_t)" if is_output else f"sizeof({of})"
-                self.sizes.append(f'    {{ {number}, {at}, "{function.name} with {p.name} at every size", {shortest}, sizeof({of}), {int(is_output)} }},')
+                self.sizes.append(f'    {{ {number}, {at}, "{function.name} with {p.name} at every size", sizeof({of}), {int(is_output)} }},')
                 if not is_output:
                     for member in self.declared.structs[of][1:]:
                         self.field(number, function, at, p, of, member)

@@ -140,7 +140,7 @@ TEST(what_a_bulk_creation_made_is_given_although_it_stopped)
     CHECK(keyfob_created_list_count(created) == 2);
     CHECK_STATUS(KEYFOB_BUFFER_TOO_SMALL, keyfob_created_list_token(created, 0, token, 10, NULL, NULL));
     CHECK_STATUS(KEYFOB_OK, keyfob_created_list_token(created, 1, token, sizeof token, &size, NULL));
-    CHECK_STATUS(KEYFOB_OK, keyfob_store_verify(w_store(w), token, size, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_OK, keyfob_store_verify(w_store(w), token, size, keyfob_requirement_nothing(), NULL, NULL));
     keyfob_created_list_free(created);
 }
 

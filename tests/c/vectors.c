@@ -142,7 +142,7 @@ TEST(every_token_of_the_vectors_is_read_as_they_say)
         }
         size_t size = 0;
         char *token = bytes(row, "text", "hex", &size);
-        const keyfob_status status = keyfob_store_verify(store, token, size, NULL, NULL, NULL);
+        const keyfob_status status = keyfob_store_verify(store, token, size, keyfob_requirement_nothing(), NULL, NULL);
         if (status != number(row, "code")) {
             failed_case(row, status);
         }
@@ -385,8 +385,8 @@ static void make_key(keyfob_store *store, const cJSON *row)
     new_key.name = stated(row, "ref");
     new_key.scopes = scopes;
     new_key.scopes_count = texts(row, "scopes", scopes);
-    new_key.ip_list = ranges;
     new_key.ip_list_count = texts(row, "ip_list", ranges);
+    new_key.ip_list = new_key.ip_list_count > 0 ? ranges : NULL;
     new_key.project = stated(row, "project");
     new_key.environment = stated(row, "environment");
     new_key.owner = stated(row, "owner");
@@ -523,8 +523,8 @@ TEST(every_verdict_of_the_vectors_holds)
         const cJSON *required = member(row, "requirement");
         keyfob_text all[MANY], any[MANY];
         keyfob_requirement_spec spec = KEYFOB_REQUIREMENT_SPEC_INIT;
-        spec.scopes = all;
         spec.scopes_count = texts(required, "all", all);
+        spec.scopes = spec.scopes_count > 0 ? all : NULL;
         if (member(required, "any") != NULL) {
             spec.any_scopes = any;
             spec.any_scopes_count = texts(required, "any", any);

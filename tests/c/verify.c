@@ -40,15 +40,15 @@ TEST(a_refusal_leaves_nothing_in_the_answer)
     keyfob_verification verification;
     memset(&verification, 0x5a, sizeof verification);
     verification.size = sizeof verification;
-    CHECK_STATUS(KEYFOB_WRONG_PROJECT, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, NULL, NULL, &verification));
+    CHECK_STATUS(KEYFOB_WRONG_PROJECT, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification));
     CHECK(is_empty(&verification));
     memset((char *)&verification + 4, 0x5a, sizeof verification - 4);
-    CHECK_STATUS(KEYFOB_NULL_ARGUMENT, keyfob_store_verify(NULL, w->token, KEYFOB_NUL, NULL, NULL, &verification));
+    CHECK_STATUS(KEYFOB_NULL_ARGUMENT, keyfob_store_verify(NULL, w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, &verification));
     CHECK(is_empty(&verification));
     keyfob_request request = KEYFOB_REQUEST_INIT;
     request.ip_size = 5;
     memset((char *)&verification + 4, 0x5a, sizeof verification - 4);
-    CHECK(keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, NULL, &request, &verification) != KEYFOB_OK);
+    CHECK(keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, keyfob_requirement_nothing(), &request, &verification) != KEYFOB_OK);
     CHECK(is_empty(&verification));
 }
 
@@ -117,16 +117,16 @@ TEST(a_refusal_is_told_with_the_key_only_where_the_secret_is_its_own)
     times_told = 0;
     CHECK_STATUS(KEYFOB_OK, keyfob_store_on_refusal(w_store(w), tell, &user, NULL));
     const uint64_t before = keyfob_store_refusal_count(w_store(w), KEYFOB_WRONG_PROJECT);
-    CHECK_STATUS(KEYFOB_WRONG_PROJECT, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_WRONG_PROJECT, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
     CHECK(user == 1 && told == KEYFOB_WRONG_PROJECT && strcmp(told_id, w->key_id) == 0);
     CHECK(keyfob_store_refusal_count(w_store(w), KEYFOB_WRONG_PROJECT) == before + 1);
     char *secret = w->token + strlen(w->token) - 49;
     *secret = *secret == 'A' ? 'B' : 'A';
     put_checksum(w->token);
-    CHECK_STATUS(KEYFOB_NOT_FOUND, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_NOT_FOUND, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
     CHECK(user == 2 && told == KEYFOB_NOT_FOUND && told_id[0] == '\0');
     CHECK_STATUS(KEYFOB_OK, keyfob_store_on_refusal(w_store(w), NULL, NULL, NULL));
-    CHECK_STATUS(KEYFOB_NOT_FOUND, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, NULL, NULL, NULL));
+    CHECK_STATUS(KEYFOB_NOT_FOUND, keyfob_store_verify(w_store(w), w->token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL, NULL));
     CHECK(user == 2);
 }
 

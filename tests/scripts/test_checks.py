@@ -329,7 +329,7 @@ class CheckC(unittest.TestCase):
             calls.write_text('#include "sweep.h"\nstatic keyfob_status call(struct world *w, const struct variation *v) { (void)w; (void)v; ' + body + " }\n"
                              'const struct call CALLS[] = { { "planted", call } };\n'
                              'const struct one ONES[] = { { 0, "planted with NULL", { 0, NULLED, 0, 0, 0, NULL, 0 }, KEYFOB_NULL_ARGUMENT } };\nconst size_t ONE_COUNT = 1;\n'
-                             'const struct sizes SIZES[] = { { 0, 0, "planted at every size", 4, 8, 1 } };\nconst size_t SIZES_COUNT = 1;\n')
+                             'const struct sizes SIZES[] = { { 0, 0, "planted at every size", 8, 1 } };\nconst size_t SIZES_COUNT = 1;\n')
             library = self.check.libraries(folder)
             program = self.check.compile_with(folder, "sweep", [self.check.C / "sweep.c", self.check.C / "world.c", calls], library)
             self.check.counted(program)
