@@ -81,15 +81,17 @@
  *
  *  \section faults Faults of keyfob's own
  *
- *  A panic inside is caught and becomes \ref KEYFOB_INTERNAL. The store that it happened in is
- *  spoilt: each further call on it answers \ref KEYFOB_POISONED, until it is closed and opened
- *  again. So that nothing is printed, the panic hook of the library's own Rust runtime is
- *  replaced at the first call. Where libkeyfob.a is linked into a program with other Rust code of
- *  the same compiler the two may share that runtime; set your own hook after the first call then.
- *  Memory that runs out ends the process.
+ *  A panic inside is caught and becomes \ref KEYFOB_INTERNAL. The handle that it happened on is
+ *  spoilt, and all that were made of it: each further call on them answers \ref KEYFOB_POISONED.
+ *  Close it and open the store again. So that nothing is printed, the panic hook of the library's
+ *  own Rust runtime is replaced at the first call; the installed libkeyfob.a has a runtime of its
+ *  own as well, the archive that cargo makes shares that of other Rust code in the program. Memory
+ *  that runs out ends the process.
  *
- *  Load the shared library once and do not dlclose() it: its thread that writes last-used times
- *  may still run.
+ *  The shared library stays loaded once it is: dlclose() does not unload it, since its thread that
+ *  writes last-used times may still run.
+ *
+ *  The layout of the structs is stated and tested for 64-bit systems.
  */
 
 #ifndef KEYFOB_H
