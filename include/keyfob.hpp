@@ -1487,8 +1487,8 @@ inline keyfob_request raw(const request &from) noexcept
 class requirement
 {
 public:
-    /** A live key without a project, and no scope. */
-    requirement() noexcept = default;
+    /** Nothing but a live key without a project: no scope. See keyfob_requirement_nothing(). */
+    requirement() noexcept : shared_(std::shared_ptr<void>(), keyfob_requirement_nothing()) {}
     /** Another handle on the same requirement. */
     requirement(const requirement &) noexcept = default;
     /** Becomes the same requirement. */
@@ -1519,13 +1519,14 @@ public:
         return requirement(made);
     }
 
-    /** Takes over what a C function made. */
+    /** Takes over what a C function made. NULL, which it made of a requirement that it refused, is
+     *  none: every verification with it is NULL_ARGUMENT. */
     explicit requirement(keyfob_requirement *owned) : shared_(owned, keyfob_requirement_free) {}
-    /** What the C functions take; borrowed. NULL of the one that asks for nothing. */
+    /** What the C functions take; borrowed. */
     [[nodiscard]] const keyfob_requirement *capi() const noexcept { return shared_.get(); }
 
 private:
-    std::shared_ptr<const keyfob_requirement> shared_;
+    std::shared_ptr<const keyfob_requirement> shared_; // owns nothing where it points to C's own
 };
 
 /** What a verification answers: whether the token is good, and what there is to tell of it. Making

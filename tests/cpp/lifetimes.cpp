@@ -169,6 +169,46 @@ TEST(a_requirement_that_was_moved_from_still_asks_for_all_that_it_asked_for)
     }
 }
 
+TEST(a_requirement_that_states_nothing_is_the_one_that_requires_nothing)
+{
+    TRY(home, made_home());
+    keyfob::new_project shop;
+    shop.name = "shop";
+    CHECK(home->store.create_project(shop).has_value());
+    keyfob::new_key bound = named("bound");
+    bound.project = "shop";
+    TRY(inside, home->store.create_key(bound));
+    TRY(outside, home->store.create_key(named("outside")));
+    const keyfob::requirement nothing;
+    CHECK(nothing.capi() == keyfob_requirement_nothing());
+    CHECK(home->store.verify(outside->token.expose(), nothing));
+    CHECK(home->store.verify(inside->token.expose(), nothing).code() == status::wrong_project);
+    const keyfob::requirement copy = nothing;
+    CHECK(copy.capi() == keyfob_requirement_nothing());
+}
+
+// NULL is what C makes of a requirement that it refused: once, whoever adopted it let everybody in.
+TEST(a_requirement_that_c_refused_verifies_nobody)
+{
+    TRY(home, made_home());
+    TRY(made, home->store.create_key(named("k")));
+    const auto token = made->token.expose();
+    keyfob_requirement_spec refused = KEYFOB_REQUIREMENT_SPEC_INIT;
+    const keyfob_text scope{"", 0};
+    refused.any_scopes = &scope; // any of none
+    keyfob_requirement *raw = nullptr;
+    CHECK(keyfob_requirement_new(&refused, &raw, nullptr) == KEYFOB_EMPTY_REQUIREMENT);
+    const keyfob::requirement none(raw);
+    CHECK(none.capi() == nullptr);
+    const std::string value = "Bearer " + std::string(token);
+    CHECK(home->store.verify(token)); // which is good for nothing required
+    CHECK(home->store.verify(token, none).code() == status::null_argument);
+    CHECK(home->store.verify_at(start, token, none).code() == status::null_argument);
+    CHECK(home->store.verify_authorization(value, none).code() == status::null_argument);
+    CHECK(failure_of(home->store.verify_full(token, none)) == status::null_argument);
+    CHECK(failure_of(home->store.explain(token, none)) == status::null_argument);
+}
+
 TEST(any_of_no_scopes_is_refused_and_does_not_require_nothing)
 {
     keyfob::requirement_spec spec;
