@@ -361,7 +361,7 @@ inline keyfob_text given(const std::optional<std::string_view> &text) noexcept
     return text ? given(*text) : keyfob_text{nullptr, 0};
 }
 
-/// An array of texts as C takes it: never NULL, so that an empty one is not one that was left out.
+/// An array of texts as C takes it.
 class text_array
 {
 public:
@@ -372,7 +372,10 @@ public:
             texts_.push_back(given(each));
         }
     }
-    const keyfob_text *data() const noexcept { return texts_.data(); }
+    /// NULL where it is empty, which C takes for one that was left out.
+    const keyfob_text *data() const noexcept { return texts_.empty() ? nullptr : texts_.data(); }
+    /// Never NULL, so that an empty one is not one that was left out: there is room for one more.
+    const keyfob_text *stated() const noexcept { return texts_.data(); }
     std::size_t size() const noexcept { return texts_.size(); }
 
 private:
@@ -1505,7 +1508,7 @@ public:
                     detail::flag(spec.any_environment, KEYFOB_REQUIRE_ANY_ENVIRONMENT);
         raw.scopes = scopes.data();
         raw.scopes_count = scopes.size();
-        raw.any_scopes = spec.any_scopes ? any.data() : nullptr;
+        raw.any_scopes = spec.any_scopes ? any.stated() : nullptr;
         raw.any_scopes_count = any.size();
         raw.project = detail::given(spec.project);
         raw.environment = detail::given(spec.environment);
@@ -1979,7 +1982,7 @@ private:
     keyfob_selection raw() const noexcept
     {
         keyfob_selection to = KEYFOB_SELECTION_INIT;
-        to.key_ids = filter_ ? nullptr : ids_.data();
+        to.key_ids = filter_ ? nullptr : ids_.stated();
         to.key_ids_count = ids_.size();
         to.filter = filter_ ? &*filter_ : nullptr;
         return to;
