@@ -1296,6 +1296,8 @@ struct raw_store_options {
         to.flush_every_ms = from.flush_every ? from.flush_every->count() : 0;
         to.file_mode = from.file_mode;
         to.check = static_cast<std::uint32_t>(from.check);
+        moved_away = (from.pepper != nullptr && to.pepper == nullptr) ||
+                     (from.clock != nullptr && to.clock == nullptr);
     }
     raw_store_options(const raw_store_options &) = delete;
     raw_store_options &operator=(const raw_store_options &) = delete;
@@ -1303,6 +1305,8 @@ struct raw_store_options {
     keyfob_policy policy;
     std::vector<const keyfob_pepper *> retired;
     keyfob_store_options to = KEYFOB_STORE_OPTIONS_INIT;
+    /// Whether the pepper or the clock was moved away: C would take its NULL for one not named.
+    bool moved_away;
 };
 
 template <class Value>
@@ -3150,6 +3154,9 @@ private:
     [[nodiscard]] static result<store> opened(std::string_view path, const store_options &options)
     {
         const detail::raw_store_options raw(options);
+        if (raw.moved_away) {
+            return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+        }
         return detail::made<store, keyfob_store>([&](auto **out, auto **err) {
             const keyfob_text given = detail::given(path);
             return Open(given.data, given.size, &raw.to, out, err);
@@ -3243,6 +3250,9 @@ private:
                                              const pepper &to, const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     return detail::done([&](auto **err) {
         const keyfob_text given = detail::given(path);
         return keyfob_set_pepper(given.data, given.size, &raw.to, to.capi(),
@@ -3255,6 +3265,9 @@ private:
                                                 const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     return detail::done([&](auto **err) {
         const keyfob_text given = detail::given(path);
         return keyfob_remove_pepper(given.data, given.size, &raw.to,
@@ -3269,6 +3282,9 @@ private:
                                                     const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     const detail::text_array named(how.named);
     keyfob_restore_options raw_how = KEYFOB_RESTORE_OPTIONS_INIT;
     raw_how.flags = detail::flag(how.disable_all, KEYFOB_RESTORE_DISABLE_ALL) |

@@ -209,6 +209,36 @@ TEST(a_requirement_that_c_refused_verifies_nobody)
     CHECK(failure_of(home->store.explain(token, none)) == status::null_argument);
 }
 
+// Once, a new store was made without a pepper, since the one that it was to have was NULL to C.
+TEST(a_pepper_or_a_clock_that_was_moved_away_is_not_one_that_is_not_wanted)
+{
+    TRY(pepper, keyfob::pepper::generate());
+    TRY(clock, keyfob::clock::at(start));
+    const keyfob::pepper kept = std::move(*pepper);
+    const keyfob::clock other = std::move(*clock);
+    keyfob::store_options options;
+    options.prefix = "acme";
+    options.pepper = &*pepper;
+    const auto refused = [&](const keyfob::store_options &with) {
+        const std::string path = place("store");
+        return failure_of(keyfob::store::create(path, with)) == status::null_argument &&
+               failure_of(keyfob::store::open(path, with)) == status::null_argument &&
+               failure_of(keyfob::store::open_or_create(path, with)) == status::null_argument &&
+               failure_of(keyfob::set_pepper(path, with, kept)) == status::null_argument &&
+               failure_of(keyfob::remove_pepper(path, with)) == status::null_argument &&
+               failure_of(keyfob::restore(path, place("backup"), with)) == status::null_argument;
+    };
+    CHECK(refused(options));
+    options.pepper = nullptr;
+    options.clock = &*clock;
+    CHECK(refused(options));
+    options.clock = nullptr;
+    options.retired_peppers = {&*pepper};
+    CHECK(refused(options));
+    options.retired_peppers.clear();
+    CHECK(failure_of(keyfob::store::open(place("store"), options)) == status::no_store);
+}
+
 TEST(any_of_no_scopes_is_refused_and_does_not_require_nothing)
 {
     keyfob::requirement_spec spec;
