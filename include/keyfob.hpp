@@ -1543,8 +1543,8 @@ private:
 class [[nodiscard]] verification
 {
 public:
-    // What is not initialised here is written by the verification that this is handed to.
-    verification() noexcept { raw_.size = sizeof raw_; }
+    /** One that no store answered: NULL_ARGUMENT. */
+    verification() noexcept : raw_(KEYFOB_VERIFICATION_INIT) {}
 
     /** How it came out: \ref status::ok, a denial, or why nothing could be said. */
     status code() const noexcept { return static_cast<status>(code_); }
@@ -1587,6 +1587,11 @@ public:
 
 private:
     friend class store;
+
+    struct unwritten {
+    };
+    // The rest is written by the verification that this is handed to; zeros would cost it time.
+    explicit verification(unwritten) noexcept { raw_.size = sizeof raw_; }
 
     bool good() const noexcept { return code_ == KEYFOB_OK; }
     std::optional<std::string_view> some(const char *text, std::uint8_t size) const noexcept
@@ -3167,7 +3172,7 @@ private:
     static verification verified_by(Verify &&verify, std::string_view presented,
                                     const requirement &required, const request &known) noexcept
     {
-        verification answer;
+        verification answer(verification::unwritten{});
         const keyfob_text given = detail::given(presented);
         const keyfob_request raw = detail::raw(known);
         // Where nothing is known, which the compiler sees, nothing is prepared either.

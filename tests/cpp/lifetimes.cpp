@@ -239,6 +239,17 @@ TEST(a_pepper_or_a_clock_that_was_moved_away_is_not_one_that_is_not_wanted)
     CHECK(failure_of(keyfob::store::open(place("store"), options)) == status::no_store);
 }
 
+TEST(a_verification_that_no_store_answered_is_zeros)
+{
+    alignas(keyfob::verification) unsigned char memory[sizeof(keyfob::verification)];
+    std::memset(memory, 0xff, sizeof memory);
+    const auto *const none = new (memory) keyfob::verification;
+    CHECK(!*none && none->code() == status::null_argument && !none->is_denial());
+    const keyfob_verification zeros = KEYFOB_VERIFICATION_INIT;
+    CHECK(std::memcmp(none->capi(), &zeros, sizeof zeros) == 0);
+    std::destroy_at(none);
+}
+
 TEST(any_of_no_scopes_is_refused_and_does_not_require_nothing)
 {
     keyfob::requirement_spec spec;
