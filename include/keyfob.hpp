@@ -542,7 +542,7 @@ public:
     /** What went wrong, as a number. */
     status code() const noexcept { return code_; }
     /** What went wrong, and what to do: a sentence for a log or an operator. It never holds a
-     *  token, a secret or a pepper. */
+     *  token, a secret or a pepper, but for what was passed as a path. */
     [[nodiscard]] std::string_view message() const noexcept
     {
         return capi() == nullptr ? keyfob::message(code_)
@@ -2858,7 +2858,7 @@ public:
     }
 
     /** Lists the keys that a filter means; see keyfob_store_list_keys(). The range outlives the
-     *  store, and answers CLOSED then. */
+     *  store: it gives what was read already, and then CLOSED. */
     [[nodiscard]] result<key_range> list_keys(const filter &which = {},
                                               const list_options &how = {}) const noexcept
     {
@@ -3002,8 +3002,8 @@ public:
         return detail::done([&](auto **err) { return keyfob_store_reset_clock(capi(), err); });
     }
 
-    /** Reads the log, in order; see keyfob_store_read_log(). The range outlives the store, and
-     *  answers CLOSED then. */
+    /** Reads the log, in order; see keyfob_store_read_log(). The range outlives the store: it gives
+     *  what was read already, and then CLOSED. */
     [[nodiscard]] result<event_range> read_log(const log_query &which = {}) const noexcept
     {
         return detail::made<event_range, keyfob_event_iter>([&](auto **out, auto **err) {
