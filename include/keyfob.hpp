@@ -361,7 +361,7 @@ inline keyfob_text given(const std::optional<std::string_view> &text) noexcept
     return text ? given(*text) : keyfob_text{nullptr, 0};
 }
 
-/// An array of texts as C takes it: never NULL, so that an empty one is not one that was left out.
+/// An array of texts as C takes it.
 class text_array
 {
 public:
@@ -372,7 +372,10 @@ public:
             texts_.push_back(given(each));
         }
     }
-    const keyfob_text *data() const noexcept { return texts_.data(); }
+    /// NULL where it is empty, which C takes for one that was left out.
+    const keyfob_text *data() const noexcept { return texts_.empty() ? nullptr : texts_.data(); }
+    /// Never NULL, so that an empty one is not one that was left out: there is room for one more.
+    const keyfob_text *stated() const noexcept { return texts_.data(); }
     std::size_t size() const noexcept { return texts_.size(); }
 
 private:
@@ -539,7 +542,7 @@ public:
     /** What went wrong, as a number. */
     status code() const noexcept { return code_; }
     /** What went wrong, and what to do: a sentence for a log or an operator. It never holds a
-     *  token, a secret or a pepper. */
+     *  token, a secret or a pepper, but for what was passed as a path. */
     [[nodiscard]] std::string_view message() const noexcept
     {
         return capi() == nullptr ? keyfob::message(code_)
@@ -1293,6 +1296,8 @@ struct raw_store_options {
         to.flush_every_ms = from.flush_every ? from.flush_every->count() : 0;
         to.file_mode = from.file_mode;
         to.check = static_cast<std::uint32_t>(from.check);
+        moved_away = (from.pepper != nullptr && to.pepper == nullptr) ||
+                     (from.clock != nullptr && to.clock == nullptr);
     }
     raw_store_options(const raw_store_options &) = delete;
     raw_store_options &operator=(const raw_store_options &) = delete;
@@ -1300,6 +1305,8 @@ struct raw_store_options {
     keyfob_policy policy;
     std::vector<const keyfob_pepper *> retired;
     keyfob_store_options to = KEYFOB_STORE_OPTIONS_INIT;
+    /// Whether the pepper or the clock was moved away: C would take its NULL for one not named.
+    bool moved_away;
 };
 
 template <class Value>
@@ -1487,8 +1494,8 @@ inline keyfob_request raw(const request &from) noexcept
 class requirement
 {
 public:
-    /** A live key without a project, and no scope. */
-    requirement() noexcept = default;
+    /** Nothing but a live key without a project: no scope. See keyfob_requirement_nothing(). */
+    requirement() noexcept : shared_(std::shared_ptr<void>(), keyfob_requirement_nothing()) {}
     /** Another handle on the same requirement. */
     requirement(const requirement &) noexcept = default;
     /** Becomes the same requirement. */
@@ -1505,7 +1512,7 @@ public:
                     detail::flag(spec.any_environment, KEYFOB_REQUIRE_ANY_ENVIRONMENT);
         raw.scopes = scopes.data();
         raw.scopes_count = scopes.size();
-        raw.any_scopes = spec.any_scopes ? any.data() : nullptr;
+        raw.any_scopes = spec.any_scopes ? any.stated() : nullptr;
         raw.any_scopes_count = any.size();
         raw.project = detail::given(spec.project);
         raw.environment = detail::given(spec.environment);
@@ -1519,13 +1526,14 @@ public:
         return requirement(made);
     }
 
-    /** Takes over what a C function made. */
+    /** Takes over what a C function made. NULL, which it made of a requirement that it refused, is
+     *  none: every verification with it is NULL_ARGUMENT. */
     explicit requirement(keyfob_requirement *owned) : shared_(owned, keyfob_requirement_free) {}
-    /** What the C functions take; borrowed. NULL of the one that asks for nothing. */
+    /** What the C functions take; borrowed. */
     [[nodiscard]] const keyfob_requirement *capi() const noexcept { return shared_.get(); }
 
 private:
-    std::shared_ptr<const keyfob_requirement> shared_;
+    std::shared_ptr<const keyfob_requirement> shared_; // owns nothing where it points to C's own
 };
 
 /** What a verification answers: whether the token is good, and what there is to tell of it. Making
@@ -1535,8 +1543,8 @@ private:
 class [[nodiscard]] verification
 {
 public:
-    // What is not initialised here is written by the verification that this is handed to.
-    verification() noexcept { raw_.size = sizeof raw_; }
+    /** One that no store answered: NULL_ARGUMENT. */
+    verification() noexcept : raw_(KEYFOB_VERIFICATION_INIT) {}
 
     /** How it came out: \ref status::ok, a denial, or why nothing could be said. */
     status code() const noexcept { return static_cast<status>(code_); }
@@ -1579,6 +1587,11 @@ public:
 
 private:
     friend class store;
+
+    struct unwritten {
+    };
+    // The rest is written by the verification that this is handed to; zeros would cost it time.
+    explicit verification(unwritten) noexcept { raw_.size = sizeof raw_; }
 
     bool good() const noexcept { return code_ == KEYFOB_OK; }
     std::optional<std::string_view> some(const char *text, std::uint8_t size) const noexcept
@@ -1978,7 +1991,7 @@ private:
     keyfob_selection raw() const noexcept
     {
         keyfob_selection to = KEYFOB_SELECTION_INIT;
-        to.key_ids = filter_ ? nullptr : ids_.data();
+        to.key_ids = filter_ ? nullptr : ids_.stated();
         to.key_ids_count = ids_.size();
         to.filter = filter_ ? &*filter_ : nullptr;
         return to;
@@ -2845,7 +2858,7 @@ public:
     }
 
     /** Lists the keys that a filter means; see keyfob_store_list_keys(). The range outlives the
-     *  store, and answers CLOSED then. */
+     *  store: it gives what was read already, and then CLOSED. */
     [[nodiscard]] result<key_range> list_keys(const filter &which = {},
                                               const list_options &how = {}) const noexcept
     {
@@ -2989,8 +3002,8 @@ public:
         return detail::done([&](auto **err) { return keyfob_store_reset_clock(capi(), err); });
     }
 
-    /** Reads the log, in order; see keyfob_store_read_log(). The range outlives the store, and
-     *  answers CLOSED then. */
+    /** Reads the log, in order; see keyfob_store_read_log(). The range outlives the store: it gives
+     *  what was read already, and then CLOSED. */
     [[nodiscard]] result<event_range> read_log(const log_query &which = {}) const noexcept
     {
         return detail::made<event_range, keyfob_event_iter>([&](auto **out, auto **err) {
@@ -3146,6 +3159,9 @@ private:
     [[nodiscard]] static result<store> opened(std::string_view path, const store_options &options)
     {
         const detail::raw_store_options raw(options);
+        if (raw.moved_away) {
+            return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+        }
         return detail::made<store, keyfob_store>([&](auto **out, auto **err) {
             const keyfob_text given = detail::given(path);
             return Open(given.data, given.size, &raw.to, out, err);
@@ -3156,7 +3172,7 @@ private:
     static verification verified_by(Verify &&verify, std::string_view presented,
                                     const requirement &required, const request &known) noexcept
     {
-        verification answer;
+        verification answer(verification::unwritten{});
         const keyfob_text given = detail::given(presented);
         const keyfob_request raw = detail::raw(known);
         // Where nothing is known, which the compiler sees, nothing is prepared either.
@@ -3239,6 +3255,9 @@ private:
                                              const pepper &to, const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     return detail::done([&](auto **err) {
         const keyfob_text given = detail::given(path);
         return keyfob_set_pepper(given.data, given.size, &raw.to, to.capi(),
@@ -3251,6 +3270,9 @@ private:
                                                 const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     return detail::done([&](auto **err) {
         const keyfob_text given = detail::given(path);
         return keyfob_remove_pepper(given.data, given.size, &raw.to,
@@ -3265,6 +3287,9 @@ private:
                                                     const progress_callback &told = {})
 {
     const detail::raw_store_options raw(options);
+    if (raw.moved_away) {
+        return detail::failed(KEYFOB_NULL_ARGUMENT, nullptr);
+    }
     const detail::text_array named(how.named);
     keyfob_restore_options raw_how = KEYFOB_RESTORE_OPTIONS_INIT;
     raw_how.flags = detail::flag(how.disable_all, KEYFOB_RESTORE_DISABLE_ALL) |

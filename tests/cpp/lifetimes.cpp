@@ -169,6 +169,87 @@ TEST(a_requirement_that_was_moved_from_still_asks_for_all_that_it_asked_for)
     }
 }
 
+TEST(a_requirement_that_states_nothing_is_the_one_that_requires_nothing)
+{
+    TRY(home, made_home());
+    keyfob::new_project shop;
+    shop.name = "shop";
+    CHECK(home->store.create_project(shop).has_value());
+    keyfob::new_key bound = named("bound");
+    bound.project = "shop";
+    TRY(inside, home->store.create_key(bound));
+    TRY(outside, home->store.create_key(named("outside")));
+    const keyfob::requirement nothing;
+    CHECK(nothing.capi() == keyfob_requirement_nothing());
+    CHECK(home->store.verify(outside->token.expose(), nothing));
+    CHECK(home->store.verify(inside->token.expose(), nothing).code() == status::wrong_project);
+    const keyfob::requirement copy = nothing;
+    CHECK(copy.capi() == keyfob_requirement_nothing());
+}
+
+// NULL is what C makes of a requirement that it refused: once, whoever adopted it let everybody in.
+TEST(a_requirement_that_c_refused_verifies_nobody)
+{
+    TRY(home, made_home());
+    TRY(made, home->store.create_key(named("k")));
+    const auto token = made->token.expose();
+    keyfob_requirement_spec refused = KEYFOB_REQUIREMENT_SPEC_INIT;
+    const keyfob_text scope{"", 0};
+    refused.any_scopes = &scope; // any of none
+    keyfob_requirement *raw = nullptr;
+    CHECK(keyfob_requirement_new(&refused, &raw, nullptr) == KEYFOB_EMPTY_REQUIREMENT);
+    const keyfob::requirement none(raw);
+    CHECK(none.capi() == nullptr);
+    const std::string value = "Bearer " + std::string(token);
+    CHECK(home->store.verify(token)); // which is good for nothing required
+    CHECK(home->store.verify(token, none).code() == status::null_argument);
+    CHECK(home->store.verify_at(start, token, none).code() == status::null_argument);
+    CHECK(home->store.verify_authorization(value, none).code() == status::null_argument);
+    CHECK(failure_of(home->store.verify_full(token, none)) == status::null_argument);
+    CHECK(failure_of(home->store.explain(token, none)) == status::null_argument);
+}
+
+// Once, a new store was made without a pepper, since the one that it was to have was NULL to C.
+TEST(a_pepper_or_a_clock_that_was_moved_away_is_not_one_that_is_not_wanted)
+{
+    TRY(pepper, keyfob::pepper::generate());
+    TRY(clock, keyfob::clock::at(start));
+    const keyfob::pepper kept = std::move(*pepper);
+    const keyfob::clock other = std::move(*clock);
+    keyfob::store_options options;
+    options.prefix = "acme";
+    options.pepper = &*pepper;
+    const auto refused = [&](const keyfob::store_options &with) {
+        const std::string path = place("store");
+        return failure_of(keyfob::store::create(path, with)) == status::null_argument &&
+               failure_of(keyfob::store::open(path, with)) == status::null_argument &&
+               failure_of(keyfob::store::open_or_create(path, with)) == status::null_argument &&
+               failure_of(keyfob::set_pepper(path, with, kept)) == status::null_argument &&
+               failure_of(keyfob::remove_pepper(path, with)) == status::null_argument &&
+               failure_of(keyfob::restore(path, place("backup"), with)) == status::null_argument;
+    };
+    CHECK(refused(options));
+    options.pepper = nullptr;
+    options.clock = &*clock;
+    CHECK(refused(options));
+    options.clock = nullptr;
+    options.retired_peppers = {&*pepper};
+    CHECK(refused(options));
+    options.retired_peppers.clear();
+    CHECK(failure_of(keyfob::store::open(place("store"), options)) == status::no_store);
+}
+
+TEST(a_verification_that_no_store_answered_is_zeros)
+{
+    alignas(keyfob::verification) unsigned char memory[sizeof(keyfob::verification)];
+    std::memset(memory, 0xff, sizeof memory);
+    const auto *const none = new (memory) keyfob::verification;
+    CHECK(!*none && none->code() == status::null_argument && !none->is_denial());
+    const keyfob_verification zeros = KEYFOB_VERIFICATION_INIT;
+    CHECK(std::memcmp(none->capi(), &zeros, sizeof zeros) == 0);
+    std::destroy_at(none);
+}
+
 TEST(any_of_no_scopes_is_refused_and_does_not_require_nothing)
 {
     keyfob::requirement_spec spec;

@@ -269,6 +269,28 @@ TEST(a_key_is_updated_field_by_field)
     CHECK(bare->scopes().empty());
 }
 
+TEST(what_is_not_stated_is_left_out_and_what_is_stated_as_nothing_is_not)
+{
+    TRY(home, made_home());
+    TRY(made, home->store.create_key(named("k"))); // neither scopes nor tags nor an IP list
+    keyfob::key_update update;
+    update.name = "renamed";
+    CHECK(home->store.update_key(made->key.id(), update).has_value());
+    update.ip_list = std::vector<std::string_view>{};
+    CHECK(failure_of(home->store.update_key(made->key.id(), update)) == status::invalid_argument);
+    keyfob::requirement_spec spec;
+    spec.environment = "live"; // and no scopes
+    TRY(required, keyfob::requirement::make(spec));
+    CHECK(home->store.verify(made->token.expose(), *required));
+    CHECK(home->store.set_policy({}).has_value());
+    keyfob::log_query first;
+    first.after = 0;
+    TRY(log, home->store.read_log(first));
+    CHECK(log->begin() != log->end());
+    TRY(all, home->store.read_log({}));
+    CHECK(all->begin() != all->end());
+}
+
 TEST(a_time_or_a_duration_of_zero_that_is_stated_is_not_left_out)
 {
     TRY(home, made_home());

@@ -16,7 +16,8 @@ int main(int argc, char **argv)
     }
     status = keyfob_store_open(argv[1], KEYFOB_NUL, NULL, &store, NULL);
     if (status == KEYFOB_OK) {
-        status = keyfob_store_verify(store, token, KEYFOB_NUL, NULL, NULL, NULL);
+        status = keyfob_store_verify(store, token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL,
+                                     NULL);
     }
     puts(keyfob_status_name(status));
     return keyfob_store_close(store, NULL) != KEYFOB_OK || status != KEYFOB_OK;

@@ -44,7 +44,8 @@ int main(int argc, char **argv)
     if (status != KEYFOB_OK) {
         return failed("create a key", status, err);
     }
-    status = keyfob_store_verify(store, token, KEYFOB_NUL, NULL, NULL, NULL);
+    status = keyfob_store_verify(store, token, KEYFOB_NUL, keyfob_requirement_nothing(), NULL,
+                                 NULL);
     if (status != KEYFOB_OK) {
         return failed("verify", status, NULL);
     }
