@@ -25,6 +25,7 @@ compile_error!(
 
 mod arguments;
 mod clock;
+mod command;
 mod error;
 mod events;
 mod guard;
@@ -56,11 +57,16 @@ mod _native {
     #[allow(non_upper_case_globals, reason = "Python's name for it")]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 
-    /// What only tests use is set and not added, so that it is not in `__all__`.
+    /// What is for the package itself and its tests is set and not added, so that it is not in
+    /// `__all__`.
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         #[cfg(feature = "planted-panic")]
         module.setattr("_panic", wrap_pyfunction!(crate::guard::_panic, module)?)?;
+        module.setattr(
+            "_command",
+            wrap_pyfunction!(crate::command::_command, module)?,
+        )?;
         module.setattr("_codes", wrap_pyfunction!(crate::error::_codes, module)?)
     }
 }

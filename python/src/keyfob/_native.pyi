@@ -1,7 +1,7 @@
 """The native module: the store, over the Rust library. `import keyfob` has all of it."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from pathlib import Path
@@ -25,6 +25,7 @@ __all__ = [
 
 __version__: Final[str]
 
+def _command(arguments: Sequence[str]) -> int: ...
 def _codes() -> list[tuple[str, int]]: ...
 
 _Any: TypeAlias = Literal[Special.ANY]
