@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use keyfob::{Change, Environment, Expiry, KeyId, Misuse, Refused, ScopeSet, Timestamp};
+use keyfob::{Change, Environment, Expiry, KeyId, Misuse, Policy, Refused, ScopeSet, Timestamp};
 use pyo3::Borrowed;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -222,6 +222,26 @@ fn whole_seconds(duration: &Bound<'_, PyAny>) -> PyResult<i64> {
     let days: i64 = duration.getattr("days")?.extract()?;
     let seconds: i64 = duration.getattr("seconds")?.extract()?;
     Ok(days * 24 * 60 * 60 + seconds)
+}
+
+/// A `keyfob.Policy`.
+pub(crate) fn policy(value: &Bound<'_, PyAny>) -> PyResult<Policy> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.import(value.py(), "keyfob._info", "Policy")?;
+    if !value.is_instance(class)? {
+        return Err(wrong_type("policy", "a keyfob.Policy", value));
+    }
+    let lifetime = |what| -> PyResult<Option<i64>> {
+        let given = value.getattr(what)?;
+        let named = !given.is_none();
+        named.then(|| seconds(what, &given)).transpose()
+    };
+    Ok(Policy {
+        default_lifetime: lifetime("default_lifetime")?,
+        longest_lifetime: lifetime("longest_lifetime")?,
+        expiry_required: value.getattr("expiry_required")?.extract()?,
+        most_keys_per_owner: value.getattr("most_keys_per_owner")?.extract()?,
+    })
 }
 
 /// When a new key expires: not stated, never, at a time, or after a while.

@@ -3,16 +3,15 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use keyfob::{
-    Error, Event, EventKind, KeyField, KeyTerms, LogQuery, Policy, ProjectField, Subject,
-};
+use keyfob::{Error, Event, EventKind, KeyField, KeyTerms, LogQuery, ProjectField, Subject};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
 use crate::guard::detached;
 use crate::info::{
-    datetime, datetime_ms, duration, frozen_map, make, maybe_datetime, python, ranges, scope_set,
+    datetime, datetime_ms, duration, frozen_map, make, maybe_datetime, policy, python, ranges,
+    scope_set,
 };
 
 const BATCH: usize = 256;
@@ -208,14 +207,5 @@ fn terms<'py>(py: Python<'py>, key: &KeyTerms) -> PyResult<Bound<'py, PyAny>> {
         expires_at: maybe_datetime(py, key.expires_at)?,
         not_before: maybe_datetime(py, key.not_before)?,
         ip_list: ranges(py, &key.ip_list)?,
-    })
-}
-
-fn policy<'py>(py: Python<'py>, policy: &Policy) -> PyResult<Bound<'py, PyAny>> {
-    pairs!(py, {
-        default_lifetime: duration(py, policy.default_lifetime)?,
-        longest_lifetime: duration(py, policy.longest_lifetime)?,
-        expiry_required: policy.expiry_required,
-        most_keys_per_owner: policy.most_keys_per_owner,
     })
 }

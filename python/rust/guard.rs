@@ -1,5 +1,6 @@
 //! Where a call of the library is made: with or without the GIL, and never past a panic.
 
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use keyfob::Error;
@@ -30,6 +31,27 @@ pub(crate) fn detached<T: Send, E: Into<Error> + Send>(
         Ok(done) => done.map_err(|error| raise(py, &error.into())),
         Err(_) => Err(panicked(py)),
     }
+}
+
+/// Runs long work without the GIL, which Ctrl-C breaks off between two of its steps.
+///
+/// # Errors
+/// What the work says, as an exception; the one that Ctrl-C raises.
+pub(crate) fn interruptible<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce(&mut dyn FnMut(u64, u64) -> ControlFlow<()>) -> Result<T, Error> + Send,
+) -> PyResult<T> {
+    let mut raised = None;
+    let done = detached(py, || {
+        work(&mut |_, _| match Python::attach(|py| py.check_signals()) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                raised = Some(error);
+                ControlFlow::Break(())
+            }
+        })
+    });
+    raised.map_or(done, Err)
 }
 
 /// Panics, with or without the GIL, for the tests of what a panic does.

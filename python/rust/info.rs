@@ -1,12 +1,12 @@
 //! What the store answers, as the values of `keyfob._info`.
 
 use keyfob::{
-    Denied, KeyInfo, KeyState, OldSecret, ProjectInfo, Pruned, Revocation, ScopeSet, SecretUse,
-    Timestamp,
+    Backup, CheckOutcome, Code, Denied, Explanation, IntegrityReport, KeyInfo, KeyState, OldSecret,
+    Policy, ProjectInfo, Pruned, Revocation, ScopeSet, SecretUse, Timestamp,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFrozenSet, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyFrozenSet, PyTuple};
 
 /// A class or function of the package, looked up once.
 macro_rules! python {
@@ -168,6 +168,68 @@ pub(crate) fn pruned<'py>(py: Python<'py>, pruned: &Pruned) -> PyResult<Bound<'p
     make!(py, "Pruned", {
         keys: pruned.keys,
         projects: pruned.projects,
+    })
+}
+
+pub(crate) fn policy<'py>(py: Python<'py>, policy: &Policy) -> PyResult<Bound<'py, PyAny>> {
+    make!(py, "Policy", {
+        default_lifetime: duration(py, policy.default_lifetime)?,
+        longest_lifetime: duration(py, policy.longest_lifetime)?,
+        expiry_required: policy.expiry_required,
+        most_keys_per_owner: policy.most_keys_per_owner,
+    })
+}
+
+pub(crate) fn backup<'py>(py: Python<'py>, backup: &Backup) -> PyResult<Bound<'py, PyAny>> {
+    make!(py, "Backup", {
+        sequence: backup.sequence,
+        keys: backup.keys,
+        bytes: backup.bytes,
+    })
+}
+
+pub(crate) fn integrity<'py>(
+    py: Python<'py>,
+    report: &IntegrityReport,
+) -> PyResult<Bound<'py, PyAny>> {
+    make!(py, "IntegrityReport", {
+        damage: PyTuple::new(py, &report.damage)?,
+        keys: report.keys,
+        projects: report.projects,
+        events: report.events,
+        sequence: report.sequence,
+        head: PyBytes::new(py, &report.head),
+    })
+}
+
+pub(crate) fn explanation<'py>(
+    py: Python<'py>,
+    explained: &Explanation,
+) -> PyResult<Bound<'py, PyAny>> {
+    let codes = python!(py, "keyfob._enums", "Code")?;
+    let names = python!(py, "keyfob._enums", "Check")?;
+    let each = explained.checks.iter().map(|(check, outcome)| {
+        let (passed, code) = match outcome {
+            CheckOutcome::Passed => (Some(true), None),
+            CheckOutcome::Failed(denied) => (Some(false), Some(denied.code())),
+            _ => (None, None),
+        };
+        let code = code.map(|code| codes.call1((code.number(),))).transpose()?;
+        make!(py, "CheckOutcome", {
+            check: names.call1((check.name(),))?,
+            passed: passed,
+            code: code,
+        })
+    });
+    let checks = PyTuple::new(py, each.collect::<PyResult<Vec<_>>>()?)?;
+    let answer = match &explained.outcome {
+        Ok(_) => Code::OK,
+        Err(denied) => denied.code(),
+    };
+    make!(py, "Explanation", {
+        code: codes.call1((answer.number(),))?,
+        key_id: explained.key_id.map(|id| id.to_string()),
+        checks: checks,
     })
 }
 

@@ -17,8 +17,10 @@ use crate::arguments::{self as read, Given, Update};
 use crate::clock::ManualClock;
 use crate::error::{denied, misuse, raise_verification};
 use crate::events::EventIterator;
-use crate::guard::{caught, detached};
-use crate::info::{key_info, project_info, pruned, refusals};
+use crate::guard::{caught, detached, interruptible};
+use crate::info::{
+    backup, explanation, integrity, key_info, policy, project_info, pruned, refusals,
+};
 use crate::issued::Issued;
 use crate::keys::KeyIterator;
 use crate::requirement::Keywords;
@@ -274,6 +276,71 @@ impl Store {
             Ok(verified) => Ok(self.verified(verified)),
             Err(error) => Err(raise_verification(py, error)),
         }
+    }
+
+    /// As `verify`, for the value of an `Authorization` header: `Bearer`, in any case, and the token.
+    /// None where it holds no bearer token, and where it is None: HTTP answers that with 401.
+    ///
+    /// Raises as `verify` does, and `MalformedToken` where there is anything after the token.
+    #[pyo3(signature = (value, /, *, scopes=None, any_scopes=None, project=None, environment=None,
+        owner=None, ip=None))]
+    fn verify_authorization(
+        &self,
+        py: Python<'_>,
+        value: Given<'_, '_>,
+        scopes: Given<'_, '_>,
+        any_scopes: Given<'_, '_>,
+        project: Given<'_, '_>,
+        environment: Given<'_, '_>,
+        owner: Given<'_, '_>,
+        ip: Given<'_, '_>,
+    ) -> PyResult<Option<VerifiedKey>> {
+        let required = Keywords {
+            scopes,
+            any_scopes,
+            project,
+            environment,
+            owner,
+            ip,
+        }
+        .read(py)?;
+        let value = value.map_or(Ok(&b""[..]), read::presented)?;
+        let answer = caught(py, || {
+            self.store.verify_authorization(value, required.request())
+        })?;
+        match answer {
+            Ok(verified) => Ok(verified.map(|verified| self.verified(verified))),
+            Err(error) => Err(raise_verification(py, error)),
+        }
+    }
+
+    /// Every step of a verification with its outcome, also those after the first that fails. Nothing
+    /// is counted or noted.
+    #[pyo3(signature = (token, /, *, scopes=None, any_scopes=None, project=None, environment=None,
+        owner=None, ip=None))]
+    fn explain<'py>(
+        &self,
+        py: Python<'py>,
+        token: &Bound<'_, PyAny>,
+        scopes: Given<'_, '_>,
+        any_scopes: Given<'_, '_>,
+        project: Given<'_, '_>,
+        environment: Given<'_, '_>,
+        owner: Given<'_, '_>,
+        ip: Given<'_, '_>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let required = Keywords {
+            scopes,
+            any_scopes,
+            project,
+            environment,
+            owner,
+            ip,
+        }
+        .read(py)?;
+        let token = read::presented(token)?;
+        let explained = detached(py, || self.store.explain(token, required.request()))?;
+        explanation(py, &explained)
     }
 
     /// How many verifications this process refused, by code.
@@ -646,6 +713,38 @@ impl Store {
     #[pyo3(signature = (name, /))]
     fn delete_project<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
         project_info(py, &detached(py, || self.store.delete_project(name))?)
+    }
+
+    /// What the store asks of keys.
+    fn policy<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        policy(py, &detached(py, || self.store.policy())?)
+    }
+
+    /// Sets what the store asks of keys that are created, imported or given another expiry from now
+    /// on; keys that are there stay as they are.
+    ///
+    /// Raises `MisuseError` for a lifetime that is not positive, or a default beyond the longest.
+    #[pyo3(signature = (policy, /))]
+    fn set_policy(&self, py: Python<'_>, policy: &Bound<'_, PyAny>) -> PyResult<()> {
+        let policy = read::policy(policy)?;
+        detached(py, || self.store.set_policy(policy))
+    }
+
+    /// Writes a copy of the store as it stands now, while it goes on being used. The copy is a store
+    /// itself, and durable when this returns. Ctrl-C breaks it off, and leaves nothing of it.
+    ///
+    /// Raises `StoreExists` where anything is at the path.
+    #[pyo3(signature = (to, /))]
+    fn backup<'py>(&self, py: Python<'py>, to: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+        let done = interruptible(py, |progress| self.store.backup(to, progress))?;
+        backup(py, &done)
+    }
+
+    /// Checks everything in the file that there is to check, while it goes on being used. Damage is
+    /// answered, and not raised. Ctrl-C breaks it off.
+    fn check_integrity<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let report = interruptible(py, |progress| self.store.check_integrity(progress))?;
+        integrity(py, &report)
     }
 
     /// The log, in order, as an iterator: events `after` a sequence, about a key, about a project

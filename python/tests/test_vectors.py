@@ -14,10 +14,11 @@ from keyfob import ANY, Code
 TOKENS = vectors("tokens.json")["cases"]
 SCOPES = vectors("scopes.json")
 VERDICTS = vectors("verdicts.json")
+AUTHORIZATION = vectors("authorization.json")["cases"]
 
 
-def presented(case: Any) -> "str | bytes":
-    return bytes.fromhex(case["hex"]) if "hex" in case else case["text"]
+def presented(case: Any, member: str = "text") -> "str | bytes":
+    return bytes.fromhex(case["hex"]) if "hex" in case else case[member]
 
 
 def code_of(answer: "keyfob.VerifiedKey | keyfob.Denied") -> Code:
@@ -169,3 +170,17 @@ def operate(
         getattr(store, op)(step.pop("project"), **step)
         step.clear()
     assert not step, op
+
+
+@pytest.mark.parametrize("case", AUTHORIZATION, ids=lambda case: case["case"])
+def test_an_authorization_value_holds_what_the_vectors_say(store: keyfob.Store, case: Any) -> None:
+    value = presented(case, "value")
+    if case["expected"] == "none":
+        assert store.verify_authorization(value) is None
+        return
+    with pytest.raises(keyfob.VerificationError) as caught:
+        store.verify_authorization(value)
+    if case["expected"] == "malformed":
+        assert caught.value.code == case["code"]
+    else:
+        assert caught.value.code is code_of(store.check(bytes.fromhex(case["token_hex"])))

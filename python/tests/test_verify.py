@@ -207,3 +207,37 @@ def test_verifying_leaves_no_objects_behind(store: keyfob.Store) -> None:
     verify()
     gc.collect()
     assert len(gc.get_objects()) - before < 100
+
+
+def test_the_token_of_a_header_is_verified_and_no_header_is_no_credentials(
+    store: keyfob.Store,
+) -> None:
+    issued = store.create("a", scopes="a")
+    key = store.verify_authorization(f"bearer  {issued.token} ", scopes="a")
+    assert key is not None and key.id == issued.key.id
+    for value in (None, "", "Basic dXNlcjpwYXNz", b""):
+        assert store.verify_authorization(value) is None
+    with pytest.raises(keyfob.MalformedToken):
+        store.verify_authorization(f"Bearer {issued.token}, {issued.token}")
+    with pytest.raises(keyfob.InsufficientScope):
+        store.verify_authorization(f"Bearer {issued.token}", scopes="b")
+
+
+def test_an_explanation_has_every_step_also_after_the_first_that_fails(
+    store: keyfob.Store,
+) -> None:
+    issued = store.create("a", scopes="a", environment="test")
+    store.disable(issued.key.id)
+    explained = store.explain(issued.token, scopes="b")
+    assert (explained.code, explained.key_id) == (Code.DISABLED, issued.key.id)
+    assert [outcome.check for outcome in explained.checks] == list(keyfob.Check)
+    failed = {outcome.check: outcome.code for outcome in explained.checks if not outcome.passed}
+    assert failed == {
+        "disabled": Code.DISABLED,
+        "environment": Code.WRONG_ENVIRONMENT,
+        "scopes": Code.INSUFFICIENT_SCOPE,
+    }
+    nothing = store.explain("nothing")
+    assert (nothing.code, nothing.key_id) == (Code.MALFORMED, None)
+    assert nothing.checks[-1].passed is None
+    assert sum(store.refusals().values()) == 0

@@ -9,6 +9,7 @@ __all__ = [
     "ANY",
     "KEEP",
     "NEVER",
+    "Check",
     "Code",
     "EventKind",
     "KeyState",
@@ -156,6 +157,24 @@ class Order(_Word):
     CREATED = "created"
     NAME = "name"
     EXPIRES = "expires"
+
+
+class Check(_Word):
+    """A step of a verification, in the order of the steps."""
+
+    SHAPE = "shape"
+    CHECKSUM = "checksum"
+    RECORD = "record"
+    DIGEST = "digest"
+    REVOKED = "revoked"
+    DISABLED = "disabled"
+    NOT_BEFORE = "not_before"
+    EXPIRED = "expired"
+    ENVIRONMENT = "environment"
+    OWNER = "owner"
+    PROJECT = "project"
+    IP = "ip"
+    SCOPES = "scopes"
 
 
 class MatchedSecret(_Word):

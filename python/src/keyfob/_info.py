@@ -9,14 +9,19 @@ from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Generic, TypeVar
 
-from ._enums import Code, EventKind, KeyState, Reason
+from ._enums import Check, Code, EventKind, KeyState, Reason
 
 __all__ = [
+    "Backup",
+    "CheckOutcome",
     "Denied",
     "Event",
+    "Explanation",
     "FrozenMap",
+    "IntegrityReport",
     "KeyInfo",
     "OldSecret",
+    "Policy",
     "ProjectInfo",
     "Pruned",
     "Revocation",
@@ -51,7 +56,8 @@ class FrozenMap(Mapping[str, _Value], Generic[_Value]):
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it: times as ISO 8601, durations in seconds, sets as sorted lists."""
+    """The value as JSON has it: times as ISO 8601, durations in seconds, sets as sorted lists,
+    bytes in hexadecimal."""
     if isinstance(value, _Plain):
         return value.to_dict()
     if isinstance(value, enum.Enum):
@@ -64,6 +70,8 @@ def _plain(value: Any) -> Any:
         return {name: _plain(inner) for name, inner in value.items()}
     if isinstance(value, frozenset):
         return sorted(value)
+    if isinstance(value, bytes):
+        return value.hex()
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
     if isinstance(value, (IPv4Network, IPv6Network)):
@@ -75,7 +83,8 @@ class _Plain:
     __slots__ = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data that `json` takes: times as ISO 8601, durations in whole seconds."""
+        """Plain data that `json` takes: times as ISO 8601, durations in whole seconds, bytes in
+        hexadecimal."""
         return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}  # type: ignore[arg-type]
 
 
@@ -239,6 +248,70 @@ class Event(_Plain):
     #: The hash that chains it to the event before.
     hash: bytes
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain data that `json` takes: times as ISO 8601, the hash in hexadecimal."""
-        return {**_Plain.to_dict(self), "hash": self.hash.hex()}
+
+@dataclass(frozen=True)
+class CheckOutcome(_Plain):
+    """How one step of a verification came out."""
+
+    #: Which step.
+    check: Check
+    #: Whether it passed; None where it could not be made, since one before it found nothing.
+    passed: bool | None
+    #: What a verification answers where this is the first that fails.
+    code: Code | None
+
+
+@dataclass(frozen=True)
+class Explanation(_Plain):
+    """Every step of a verification, also those after the first that fails."""
+
+    #: What a verification answers: OK, or the code of the denial.
+    code: Code
+    #: The key, where the secret is one of its own.
+    key_id: str | None
+    #: The steps, in order.
+    checks: tuple[CheckOutcome, ...]
+
+
+@dataclass(frozen=True)
+class Policy(_Plain):
+    """What a store asks of keys that are created, imported or given another expiry."""
+
+    #: The lifetime of a key that is created without naming an expiry.
+    default_lifetime: timedelta | None = None
+    #: The longest lifetime, from the time of the change.
+    longest_lifetime: timedelta | None = None
+    #: Whether a key must expire.
+    expiry_required: bool = False
+    #: The most keys of one owner that are neither revoked nor expired.
+    most_keys_per_owner: int | None = None
+
+
+@dataclass(frozen=True)
+class Backup(_Plain):
+    """What a backup holds."""
+
+    #: The sequence that it stands at.
+    sequence: int
+    #: How many keys.
+    keys: int
+    #: The length of its file.
+    bytes: int
+
+
+@dataclass(frozen=True)
+class IntegrityReport(_Plain):
+    """What the full check of a store found."""
+
+    #: What is wrong, a sentence each; empty where the store is whole.
+    damage: tuple[str, ...]
+    #: How many keys were read.
+    keys: int
+    #: How many projects were read.
+    projects: int
+    #: How many events were read.
+    events: int
+    #: The sequence of the last event.
+    sequence: int
+    #: The hash of the last event.
+    head: bytes

@@ -11,7 +11,18 @@ from typing import Final, Literal, NoReturn, SupportsIndex, final
 from typing_extensions import Self, TypeAlias
 
 from ._enums import Code, KeyState, MatchedSecret, Order, Reason, Special
-from ._info import Denied, Event, FrozenMap, KeyInfo, ProjectInfo, Pruned
+from ._info import (
+    Backup,
+    Denied,
+    Event,
+    Explanation,
+    FrozenMap,
+    IntegrityReport,
+    KeyInfo,
+    Policy,
+    ProjectInfo,
+    Pruned,
+)
 
 __all__ = [
     "EventIterator",
@@ -109,6 +120,30 @@ class Store:
         owner: str | None = None,
         ip: _Address | None = None,
     ) -> VerifiedKey: ...
+    def verify_authorization(
+        self,
+        value: str | bytes | None,
+        /,
+        *,
+        scopes: str | Iterable[str] | None = None,
+        any_scopes: str | Iterable[str] | None = None,
+        project: str | _Any | None = None,
+        environment: str | _Any | None = None,
+        owner: str | None = None,
+        ip: _Address | None = None,
+    ) -> VerifiedKey | None: ...
+    def explain(
+        self,
+        token: str | bytes,
+        /,
+        *,
+        scopes: str | Iterable[str] | None = None,
+        any_scopes: str | Iterable[str] | None = None,
+        project: str | _Any | None = None,
+        environment: str | _Any | None = None,
+        owner: str | None = None,
+        ip: _Address | None = None,
+    ) -> Explanation: ...
     def refusals(self) -> dict[Code, int]: ...
     def create(
         self,
@@ -196,6 +231,10 @@ class Store:
     def disable_project(self, name: str, /) -> ProjectInfo: ...
     def enable_project(self, name: str, /) -> ProjectInfo: ...
     def delete_project(self, name: str, /) -> ProjectInfo: ...
+    def policy(self) -> Policy: ...
+    def set_policy(self, policy: Policy, /) -> None: ...
+    def backup(self, to: str | os.PathLike[str], /) -> Backup: ...
+    def check_integrity(self) -> IntegrityReport: ...
     def log(
         self,
         *,
