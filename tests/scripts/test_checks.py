@@ -24,6 +24,21 @@ def script(name: str):
     return module
 
 
+class CheckPython(unittest.TestCase):
+    check = script("check-python")
+
+    def test_tests_that_passed_are_counted(self):
+        self.assertEqual(self.check.counted("....\n261 passed in 2.75s\n"), (261, 0))
+
+    def test_whatever_did_not_pass_is_a_failure(self):
+        for line, bad in [("1 failed, 3 passed in 1s", 1), ("3 passed, 2 skipped in 1s", 2), ("3 passed, 1 error in 1s", 1),
+                          ("3 passed, 1 xfailed in 1s", 1)]:
+            self.assertEqual(self.check.counted(line), (3, bad), line)
+
+    def test_a_run_of_no_tests_passes_none(self):
+        self.assertEqual(self.check.counted("no tests ran in 0.01s"), (0, 0))
+
+
 class CheckCpp(unittest.TestCase):
     not_offered = staticmethod(script("check-cpp").not_offered)
     C = "/* keyfob_old(x) */\ntypedef enum { KEYFOB_BUSY = 407, } e;\n  KEYFOB_LOCKED = 406,\nint keyfob_store_close(void);\n"

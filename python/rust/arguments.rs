@@ -1,0 +1,302 @@
+//! What Python passes, as the library wants it. No value is ever in a message of an error here: it
+//! may be a token that stands in the wrong place.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use keyfob::{Change, Environment, Expiry, KeyId, Misuse, Policy, Refused, ScopeSet, Timestamp};
+use pyo3::Borrowed;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
+use pyo3::types::{PyBytes, PyMapping, PyString};
+
+use crate::error::{misuse, raise};
+
+/// An argument that may be left out.
+pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// One of the three of `keyfob._enums.Special`.
+#[derive(Clone, Copy)]
+pub(crate) enum Special {
+    Any,
+    Keep,
+    Never,
+}
+
+/// Whether a value is that one.
+pub(crate) fn is_special(value: &Bound<'_, PyAny>, special: Special) -> PyResult<bool> {
+    static ANY: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static KEEP: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    static NEVER: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let (cell, name) = match special {
+        Special::Any => (&ANY, "ANY"),
+        Special::Keep => (&KEEP, "KEEP"),
+        Special::Never => (&NEVER, "NEVER"),
+    };
+    Ok(value.is(cell.import(value.py(), "keyfob._enums", name)?))
+}
+
+pub(crate) fn wrong_type(what: &str, wanted: &str, value: &Bound<'_, PyAny>) -> PyErr {
+    let found = value.get_type();
+    let found = found
+        .name()
+        .map_or_else(|_| "?".to_owned(), |name| name.to_string());
+    PyTypeError::new_err(format!("{what} must be {wanted}, not {found}"))
+}
+
+/// The text of a `str`; Python's lone surrogates are no text.
+pub(crate) fn text<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyResult<&'a str> {
+    let Ok(string) = value.cast::<PyString>() else {
+        return Err(wrong_type(what, "a str", value));
+    };
+    string.to_str().map_err(|_| {
+        let why = "it holds a surrogate, which is no character".to_owned();
+        misuse(value.py(), Misuse::InvalidArgument { what, why })
+    })
+}
+
+/// What was presented as a token. Text that cannot be written as UTF-8 is malformed, as any other
+/// text that is no token, and not the fault of whoever asks.
+pub(crate) fn presented<'a>(token: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+    if let Ok(string) = token.cast::<PyString>() {
+        return Ok(string.to_str().map_or(b"", str::as_bytes));
+    }
+    match token.cast::<PyBytes>() {
+        Ok(bytes) => Ok(bytes.as_bytes()),
+        Err(_) => Err(wrong_type("token", "a str or bytes", token)),
+    }
+}
+
+/// A single str, or an iterable of them: a str is one, and not an iterable of its letters.
+pub(crate) fn texts(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+    if value.is_instance_of::<PyString>() {
+        return Ok(vec![text(what, value)?.to_owned()]);
+    }
+    let Ok(each) = value.try_iter() else {
+        return Err(wrong_type(what, "a str or an iterable of str", value));
+    };
+    each.map(|each| Ok(text(what, &each?)?.to_owned()))
+        .collect()
+}
+
+pub(crate) fn scopes(value: &Bound<'_, PyAny>) -> PyResult<ScopeSet> {
+    let texts = texts("scopes", value)?;
+    ScopeSet::parse(texts).map_err(|error| misuse(value.py(), error))
+}
+
+pub(crate) fn tags(value: &Bound<'_, PyAny>) -> PyResult<BTreeSet<String>> {
+    Ok(texts("tags", value)?.into_iter().collect())
+}
+
+pub(crate) fn environment(value: &Bound<'_, PyAny>) -> PyResult<Environment> {
+    let text = text("environment", value)?;
+    Environment::parse(text).map_err(|error| misuse(value.py(), error))
+}
+
+pub(crate) fn metadata(value: &Bound<'_, PyAny>) -> PyResult<BTreeMap<String, String>> {
+    pairs(value, |value| Ok(text("metadata", value)?.to_owned()))
+}
+
+/// Single pairs: None takes one away.
+pub(crate) fn metadata_pairs(
+    value: &Bound<'_, PyAny>,
+) -> PyResult<BTreeMap<String, Option<String>>> {
+    pairs(value, |value| {
+        let kept = !value.is_none();
+        kept.then(|| Ok(text("metadata", value)?.to_owned()))
+            .transpose()
+    })
+}
+
+fn pairs<T>(
+    value: &Bound<'_, PyAny>,
+    read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
+) -> PyResult<BTreeMap<String, T>> {
+    let Ok(mapping) = value.cast::<PyMapping>() else {
+        return Err(wrong_type("metadata", "a mapping of str to str", value));
+    };
+    let mut out = BTreeMap::new();
+    for pair in mapping.items()? {
+        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+        out.insert(text("metadata", &name)?.to_owned(), read(&value)?);
+    }
+    Ok(out)
+}
+
+/// An address as a `str` or of `ipaddress`.
+pub(crate) fn address(value: &Bound<'_, PyAny>) -> PyResult<IpAddr> {
+    let parsed = printed("ip", value)?.parse();
+    parsed.map_err(|_| invalid(value.py(), "ip", "not an IPv4 or IPv6 address"))
+}
+
+/// Ranges as `str` or of `ipaddress`; one where one will do. A single address is the range of it.
+pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
+    let one = |value: &Bound<'_, PyAny>| {
+        let text = printed("ip_list", value)?;
+        let range = text
+            .parse()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        range.map_err(|_| invalid(value.py(), "ip_list", "not an IP address or range"))
+    };
+    match value.try_iter() {
+        // A network of `ipaddress` is an iterable of its addresses.
+        Ok(each) if !value.is_instance_of::<PyString>() && !value.hasattr("prefixlen")? => {
+            each.map(|each| one(&each?)).collect()
+        }
+        _ => Ok(vec![one(value)?]),
+    }
+}
+
+fn printed(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let of_ipaddress = value.get_type().module()?.to_str()? == "ipaddress";
+    if of_ipaddress {
+        return value.str()?.extract();
+    }
+    text(what, value).map(str::to_owned)
+}
+
+fn invalid(py: Python<'_>, what: &'static str, why: &str) -> PyErr {
+    let why = why.to_owned();
+    misuse(py, Misuse::InvalidArgument { what, why })
+}
+
+pub(crate) fn key_id(value: &Bound<'_, PyAny>) -> PyResult<KeyId> {
+    let text = text("key_id", value)?;
+    // The text is not shown: it may be a token.
+    KeyId::parse(text.as_bytes()).ok_or_else(|| {
+        raise(
+            value.py(),
+            &Refused::NoSuchKey("of this id".to_owned()).into(),
+        )
+    })
+}
+
+/// A member of one of the enums, or its text.
+pub(crate) fn word<T>(
+    what: &'static str,
+    value: &Bound<'_, PyAny>,
+    from_name: impl Fn(&str) -> Option<T>,
+    names: &str,
+) -> PyResult<T> {
+    from_name(text(what, value)?)
+        .ok_or_else(|| invalid(value.py(), what, &format!("use one of {names}")))
+}
+
+/// An aware `datetime`, of any zone, as whole seconds; a fraction is cut off.
+pub(crate) fn timestamp(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Timestamp> {
+    static EPOCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let py = value.py();
+    if !is_instance(value, "datetime")? {
+        return Err(wrong_type(what, "an aware datetime", value));
+    }
+    if value.call_method0("utcoffset")?.is_none() {
+        let why = "it has no time zone; give it one, such as datetime.timezone.utc";
+        return Err(misuse(py, Misuse::InvalidTime { what, why }));
+    }
+    let epoch = EPOCH.get_or_try_init(py, || {
+        let datetime = py.import("datetime")?;
+        let utc = datetime.getattr("timezone")?.getattr("utc")?;
+        let epoch = datetime
+            .getattr("datetime")?
+            .call_method1("fromtimestamp", (0, utc))?;
+        PyResult::Ok(epoch.unbind())
+    })?;
+    Ok(Timestamp::from_unix(whole_seconds(&value.sub(epoch)?)?))
+}
+
+/// A `timedelta` as whole seconds; a fraction is cut off.
+pub(crate) fn seconds(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
+    if !is_instance(value, "timedelta")? {
+        return Err(wrong_type(what, "a timedelta", value));
+    }
+    whole_seconds(value)
+}
+
+fn is_instance(value: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
+    value.is_instance(&value.py().import("datetime")?.getattr(class)?)
+}
+
+fn whole_seconds(duration: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let days: i64 = duration.getattr("days")?.extract()?;
+    let seconds: i64 = duration.getattr("seconds")?.extract()?;
+    Ok(days * 24 * 60 * 60 + seconds)
+}
+
+/// A `keyfob.Policy`.
+pub(crate) fn policy(value: &Bound<'_, PyAny>) -> PyResult<Policy> {
+    static CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    let class = CLASS.import(value.py(), "keyfob._info", "Policy")?;
+    if !value.is_instance(class)? {
+        return Err(wrong_type("policy", "a keyfob.Policy", value));
+    }
+    let lifetime = |what| -> PyResult<Option<i64>> {
+        let given = value.getattr(what)?;
+        let named = !given.is_none();
+        named.then(|| seconds(what, &given)).transpose()
+    };
+    Ok(Policy {
+        default_lifetime: lifetime("default_lifetime")?,
+        longest_lifetime: lifetime("longest_lifetime")?,
+        expiry_required: value.getattr("expiry_required")?.extract()?,
+        most_keys_per_owner: value.getattr("most_keys_per_owner")?.extract()?,
+    })
+}
+
+/// When a new key expires: not stated, never, at a time, or after a while.
+pub(crate) fn expiry(expires_at: Given<'_, '_>, expires_in: Given<'_, '_>) -> PyResult<Expiry> {
+    match (expires_at, expires_in) {
+        (Some(_), Some(_)) => Err(two_expiries()),
+        (Some(at), None) if is_special(at, Special::Never)? => Ok(Expiry::Never),
+        (Some(at), None) => Ok(Expiry::At(timestamp("expires_at", at)?)),
+        (None, Some(duration)) => {
+            let seconds = seconds("expires_in", duration)?;
+            if seconds <= 0 {
+                let why = "it must be at least a second";
+                let what = "expires_in";
+                return Err(misuse(duration.py(), Misuse::InvalidTime { what, why }));
+            }
+            Ok(Expiry::In(seconds))
+        }
+        (None, None) => Ok(Expiry::Default),
+    }
+}
+
+pub(crate) fn two_expiries() -> PyErr {
+    PyTypeError::new_err("expires_at and expires_in are two ways to say the same; pass one of them")
+}
+
+/// What an update does to a field: KEEP leaves it, None clears it, anything else takes its place.
+pub(crate) enum Update<'py> {
+    Keep,
+    Clear,
+    To(Bound<'py, PyAny>),
+}
+
+impl<'py> FromPyObject<'_, 'py> for Update<'py> {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
+        if value.is_none() {
+            return Ok(Update::Clear);
+        }
+        if is_special(&value, Special::Keep)? {
+            return Ok(Update::Keep);
+        }
+        Ok(Update::To(value.to_owned()))
+    }
+}
+
+impl<'py> Update<'py> {
+    pub(crate) fn read<T>(
+        &self,
+        read: impl Fn(&Bound<'py, PyAny>) -> PyResult<T>,
+    ) -> PyResult<Change<T>> {
+        Ok(match self {
+            Update::Keep => Change::Keep,
+            Update::Clear => Change::Clear,
+            Update::To(value) => Change::Set(read(value)?),
+        })
+    }
+}

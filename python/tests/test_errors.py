@@ -1,0 +1,112 @@
+"""What is raised: codes, classes, and what is never in them."""
+
+import copy
+import pickle
+from collections.abc import Callable
+
+import keyfob
+import pytest
+from keyfob import Code, _native, errors
+
+
+def test_the_codes_are_those_of_the_library() -> None:
+    assert [(code.name, code.value) for code in Code] == _native._codes()
+
+
+def test_each_denial_has_a_class_of_its_own() -> None:
+    names = {
+        Code.MALFORMED: "MalformedToken",
+        Code.NOT_FOUND: "TokenNotFound",
+        Code.REVOKED: "KeyRevoked",
+        Code.DISABLED: "KeyDisabled",
+        Code.NOT_YET_VALID: "KeyNotYetValid",
+        Code.EXPIRED: "KeyExpired",
+        Code.WRONG_ENVIRONMENT: "WrongEnvironment",
+        Code.WRONG_PROJECT: "WrongProject",
+        Code.IP_NOT_ALLOWED: "IpNotAllowed",
+        Code.INSUFFICIENT_SCOPE: "InsufficientScope",
+        Code.WRONG_OWNER: "WrongOwner",
+    }
+    assert set(names) == {code for code in Code if 200 <= code < 300}
+    for code, name in names.items():
+        kind = type(errors._error(code, "text", None, None))
+        assert kind.__name__ == name
+        assert issubclass(kind, keyfob.VerificationError)
+        assert getattr(keyfob, name) is kind
+
+
+@pytest.mark.parametrize("code", [code for code in Code if code >= 100], ids=lambda c: c.name)
+def test_every_code_is_raised_as_its_family_and_survives_pickle(code: Code) -> None:
+    family = {
+        1: keyfob.MisuseError,
+        2: keyfob.VerificationError,
+        3: keyfob.RefusedError,
+        4: keyfob.StoreError,
+        9: keyfob.InternalError,
+    }[code // 100]
+    error = errors._error(code, "what happened", 5, "an id")
+    assert isinstance(error, family) and isinstance(error, keyfob.KeyfobError)
+    for same in (error, pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(same) is type(error)
+        assert (same.code, same.key_id, str(same)) == (code, "an id", "what happened")
+        if isinstance(same, keyfob.StoreError):
+            assert same.errno == 5
+
+
+def test_every_exception_is_exported() -> None:
+    for name in errors.__all__:
+        assert getattr(keyfob, name) is getattr(errors, name)
+        assert name in keyfob.__all__
+
+
+@pytest.mark.parametrize("detach", [False, True])
+def test_a_panic_is_an_internal_error_and_the_store_goes_on(
+    store: keyfob.Store, detach: bool, capfd: "pytest.CaptureFixture[str]"
+) -> None:
+    with pytest.raises(keyfob.InternalError, match="a panic was caught") as caught:
+        getattr(_native, "_panic")(detach)  # a planted one, in the wheel of the tests alone
+    assert isinstance(caught.value, Exception)
+    assert caught.value.code is Code.INTERNAL
+    assert store.check(store.create("a").token)
+
+
+def test_what_is_not_there_is_a_lookup_error(store: keyfob.Store) -> None:
+    for key_id in ("", "no id", "02p5oQZoHTv0zeY5yG21K3"):
+        with pytest.raises(keyfob.NoSuchKey) as caught:
+            store.get(key_id)
+        assert isinstance(caught.value, LookupError)
+    with pytest.raises(keyfob.NoSuchProject):
+        store.project("nothing")
+
+
+def test_a_token_in_the_wrong_place_is_in_no_error(store: keyfob.Store) -> None:
+    token = store.create("a").token
+    secret = token[-40:-6]
+    calls: list[Callable[[], object]] = [
+        lambda: store.get(token),
+        lambda: store.check(token, scopes=token + "*"),
+        lambda: store.check(token, environment=token),
+        lambda: store.check(token, ip=token),
+        lambda: store.create("b", scopes=token + "*"),
+        lambda: store.create("b", ip_list=token),
+        lambda: store.revoke(token, reason=token),
+        lambda: store.list(state=token),
+        lambda: store.list(order=token),
+        lambda: store.create("b", expires_in=token),  # type: ignore[arg-type]
+        lambda: store.create("b", expires_at=token),  # type: ignore[arg-type]
+        lambda: store.create("b", metadata=token),  # type: ignore[arg-type]
+        lambda: store.create(1),  # type: ignore[arg-type]
+    ]
+    for call in calls:
+        with pytest.raises((keyfob.KeyfobError, TypeError)) as caught:
+            call()
+        assert secret not in str(caught.value) and secret not in repr(caught.value)
+
+
+def test_the_key_that_a_refusal_names_is_in_it(store: keyfob.Store) -> None:
+    key = store.create("a").key
+    store.revoke(key.id)
+    with pytest.raises(keyfob.RefusedError) as caught:
+        store.rotate(key.id)
+    assert caught.value.code is Code.KEY_IS_REVOKED
+    assert caught.value.key_id == key.id

@@ -1,0 +1,187 @@
+"""How a store is opened and closed."""
+
+import os
+import pickle
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import keyfob
+import pytest
+
+
+def test_a_store_that_is_not_there_is_not_created_unless_that_is_asked(path: Path) -> None:
+    with pytest.raises(keyfob.StoreNotFound) as caught:
+        keyfob.Store.open(path, prefix="acme")
+    assert isinstance(caught.value, FileNotFoundError)
+    assert caught.value.code is keyfob.Code.NO_STORE
+    assert not path.exists()
+
+
+def test_create_opens_a_store_that_is_there(store: keyfob.Store, path: Path) -> None:
+    key = store.create("a").key
+    with keyfob.Store.open(os.fspath(path), create=True, prefix="acme") as again:
+        assert again.get(key.id) == key
+
+
+def test_a_new_store_needs_a_prefix(path: Path) -> None:
+    with pytest.raises(keyfob.MisuseError, match="prefix") as caught:
+        keyfob.Store.open(path, create=True)
+    assert isinstance(caught.value, ValueError)
+
+
+def test_another_prefix_contradicts_the_file(store: keyfob.Store, path: Path) -> None:
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path, prefix="other")
+    assert caught.value.code is keyfob.Code.OPTIONS_CONTRADICT
+
+
+def test_an_unknown_mode_says_which_there_are(path: Path) -> None:
+    with pytest.raises(keyfob.MisuseError, match="shared, exclusive or readonly"):
+        keyfob.Store.open(path, mode="private")  # type: ignore[arg-type]
+
+
+def test_a_store_that_is_read_only_refuses_changes(store: keyfob.Store, path: Path) -> None:
+    token = store.create("a").token
+    store.close()
+    with keyfob.Store.open(path, mode="readonly") as readonly:
+        assert readonly.mode == "readonly"
+        assert readonly.check(token)
+        with pytest.raises(keyfob.StoreReadOnly):
+            readonly.create("b")
+
+
+def test_everything_after_close_raises_closed_and_closing_again_does_nothing(
+    store: keyfob.Store,
+) -> None:
+    token = store.create("a").token
+    store.close()
+    store.close()
+    with pytest.raises(keyfob.StoreClosed):
+        store.verify(token)
+    with pytest.raises(keyfob.StoreClosed):
+        store.check(token)
+    with pytest.raises(keyfob.StoreClosed):
+        list(store.list())
+
+
+def test_leaving_the_block_closes_the_store_and_lets_exceptions_through(path: Path) -> None:
+    with pytest.raises(RuntimeError, match="mine"):
+        with keyfob.Store.open(path, create=True, prefix="acme") as store:
+            raise RuntimeError("mine")
+    with pytest.raises(keyfob.StoreClosed):
+        store.create("a")
+
+
+@pytest.mark.parametrize("pepper", ["ab" * 32, b"\xab" * 32], ids=["hexadecimal", "bytes"])
+def test_a_store_with_a_pepper_opens_with_it_alone(path: Path, pepper: "str | bytes") -> None:
+    with keyfob.Store.open(path, create=True, prefix="acme", pepper=pepper) as store:
+        token = store.create("a").token
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path)
+    assert caught.value.code is keyfob.Code.PEPPER_REQUIRED
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path, pepper=b"\xcd" * 32)
+    assert caught.value.code is keyfob.Code.WRONG_PEPPER
+    with keyfob.Store.open(path, pepper=b"\xab" * 32) as store:
+        assert store.check(token)
+
+
+def test_a_pepper_of_another_form_is_refused_and_not_shown(path: Path) -> None:
+    for pepper in ("5ecre7" * 3, b"5ecre7"):
+        with pytest.raises(keyfob.MisuseError) as caught:
+            keyfob.Store.open(path, create=True, prefix="acme", pepper=pepper)
+        assert caught.value.code is keyfob.Code.INVALID_PEPPER
+        assert "5ecre7" not in str(caught.value)
+
+
+def test_a_file_that_others_can_read_is_refused_unless_that_is_allowed(
+    store: keyfob.Store, path: Path
+) -> None:
+    store.close()
+    path.chmod(0o644)
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path)
+    assert caught.value.code is keyfob.Code.INSECURE_PERMISSIONS
+    keyfob.Store.open(path, allow_insecure_permissions=True).close()
+
+
+def test_a_new_file_has_the_mode_that_is_asked_for(path: Path) -> None:
+    keyfob.Store.open(path, create=True, prefix="acme", file_mode=0o640).close()
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+def test_an_older_copy_is_refused_by_the_least_sequence(store: keyfob.Store, path: Path) -> None:
+    sequence = store.create("a").key.sequence
+    store.close()
+    keyfob.Store.open(path, least_sequence=sequence).close()
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path, least_sequence=sequence + 1)
+    assert caught.value.code is keyfob.Code.ROLLED_BACK
+
+
+def test_timeouts_are_durations_that_are_not_negative(path: Path) -> None:
+    wait = timedelta(milliseconds=10)
+    keyfob.Store.open(path, create=True, prefix="acme", read_timeout=wait).close()
+    keyfob.Store.open(path, write_timeout=wait).close()
+    with pytest.raises(TypeError, match="write_timeout"):
+        keyfob.Store.open(path, write_timeout=timedelta(-1))
+    with pytest.raises(TypeError, match="read_timeout"):
+        keyfob.Store.open(path, read_timeout=2)  # type: ignore[arg-type]
+
+
+def test_a_store_goes_by_the_clock_that_it_is_given(path: Path) -> None:
+    clock = keyfob.ManualClock(datetime(2050, 1, 1, tzinfo=timezone.utc))
+    with keyfob.Store.open(path, create=True, prefix="acme", clock=clock) as store:
+        issued = store.create("a", expires_in=timedelta(hours=1))
+        assert issued.key.created_at == clock.now() == datetime(2050, 1, 1, tzinfo=timezone.utc)
+        clock.advance(timedelta(minutes=59))
+        assert store.check(issued.token)
+        clock.set(datetime(2050, 1, 1, 1, tzinfo=timezone.utc))
+        with pytest.raises(keyfob.KeyExpired):
+            store.verify(issued.token)
+    assert repr(clock) == "<keyfob.ManualClock 2050-01-01 01:00:00+00:00>"
+
+
+def test_the_log_names_the_actor_of_each_handle(store: keyfob.Store) -> None:
+    store.create("a")
+    store.with_actor("somebody else").create("b")
+    assert [event.actor for event in store.log()] == ["tests", "tests", "somebody else"]
+
+
+def test_a_store_shows_its_path_and_mode_and_is_not_pickled(
+    store: keyfob.Store, path: Path
+) -> None:
+    assert repr(store) == f"<keyfob.Store path='{path}' mode='shared'>"
+    assert (store.path, store.prefix, store.mode) == (path, "acme", "shared")
+    with pytest.raises(TypeError, match="open it where it is used"):
+        pickle.dumps(store)
+
+
+def test_a_child_of_a_fork_goes_on_with_the_store(store: keyfob.Store) -> None:
+    token = store.create("before").token
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            store.create("child")
+            status = 0 if store.check(token) else 2
+        finally:
+            os._exit(status)
+    assert os.waitpid(child, 0)[1] == 0
+    store.create("parent")
+    assert sorted(key.name for key in store.list()) == ["before", "child", "parent"]
+
+
+def test_a_child_of_a_fork_may_not_use_an_exclusive_store(path: Path) -> None:
+    with keyfob.Store.open(path, create=True, prefix="acme", mode="exclusive") as store:
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                store.create("child")
+            except keyfob.StoreForked:
+                status = 0
+            finally:
+                os._exit(status)
+        assert os.waitpid(child, 0)[1] == 0
+        store.create("parent")

@@ -1,0 +1,243 @@
+"""What a verification asks for, and what it answers."""
+
+import gc
+import ipaddress
+import threading
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import keyfob
+import pytest
+from keyfob import ANY, Code
+
+
+def test_a_verified_key_says_what_the_decision_knew(store: keyfob.Store) -> None:
+    store.create_project("shop", scopes=["orders:*"])
+    issued = store.create(
+        "CI",
+        scopes=["orders:read", "orders:write"],
+        project="shop",
+        owner="ann",
+        environment="test",
+        expires_in=timedelta(days=1),
+        metadata={"team": "blue"},
+    )
+    key = store.verify(issued.token, project="shop", environment="test", scopes="orders:read")
+    assert key.id == issued.key.id
+    assert key.owner == "ann"
+    assert key.project == "shop"
+    assert key.environment == "test"
+    assert key.scopes == {"orders:read", "orders:write"}
+    assert key.expires_at == issued.key.expires_at
+    assert key.matched is keyfob.MatchedSecret.CURRENT
+    assert key.name == "CI"
+    assert key.metadata == {"team": "blue"}
+
+
+def test_name_and_metadata_are_read_as_they_are_by_then(store: keyfob.Store) -> None:
+    key = store.verify(store.create("before").token)
+    store.update(key.id, name="after", metadata={"a": "b"})
+    assert (key.name, dict(key.metadata)) == ("after", {"a": "b"})
+
+
+def test_two_verified_keys_are_equal_where_they_are_of_the_same_key(store: keyfob.Store) -> None:
+    issued, other = store.create("a"), store.create("a")
+    key = store.verify(issued.token)
+    assert key == store.verify(issued.token)
+    assert hash(key) == hash(store.verify(issued.token))
+    assert key != store.verify(other.token)
+    assert key != issued.key.id
+    assert repr(key) == f"<keyfob.VerifiedKey {key.id}>"
+
+
+def test_verify_raises_and_check_answers_the_same_denial(store: keyfob.Store) -> None:
+    issued = store.create("a", scopes="orders:read")
+    with pytest.raises(keyfob.InsufficientScope) as caught:
+        store.verify(issued.token, scopes="orders:write")
+    denied = store.check(issued.token, scopes="orders:write")
+    assert not denied
+    assert isinstance(denied, keyfob.Denied)
+    assert denied.code is caught.value.code is Code.INSUFFICIENT_SCOPE
+    assert denied.http_status == caught.value.http_status == 403
+    assert denied.message == str(caught.value)
+    assert denied.to_dict() == {"code": 209, "message": denied.message, "http_status": 403}
+
+
+def test_check_answers_a_key_where_the_token_is_good(store: keyfob.Store) -> None:
+    issued = store.create("a")
+    key = store.check(issued.token)
+    assert key
+    assert isinstance(key, keyfob.VerifiedKey)
+    assert key.id == issued.key.id
+
+
+def test_a_single_scope_is_one_and_several_are_all_required(store: keyfob.Store) -> None:
+    token = store.create("a", scopes=["orders:read", "stock:*"]).token
+    assert store.check(token, scopes="orders:read")
+    assert store.check(token, scopes=("orders:read", "stock:write"))
+    assert store.check(token, scopes=(scope for scope in ["orders:read"]))
+    assert not store.check(token, scopes=["orders:read", "orders:write"])
+    assert store.check(token, any_scopes=["orders:write", "orders:read"])
+    assert not store.check(token, any_scopes="orders:write")
+    assert not store.check(token, scopes="orders:write", any_scopes="orders:read")
+
+
+def test_any_of_no_scopes_is_misuse_and_all_of_none_requires_nothing(store: keyfob.Store) -> None:
+    token = store.create("a").token
+    assert store.check(token, scopes=[])
+    with pytest.raises(keyfob.MisuseError) as caught:
+        store.check(token, any_scopes=[])
+    assert caught.value.code is Code.EMPTY_REQUIREMENT
+
+
+def test_a_project_is_stated_by_name_or_any(store: keyfob.Store) -> None:
+    store.create_project("shop", scopes="*")
+    token = store.create("a", project="shop").token
+    assert store.check(token, project="shop")
+    assert store.check(token, project=ANY)
+    for project in (None, "other", ""):
+        denied = store.check(token, project=project)
+        assert isinstance(denied, keyfob.Denied) and denied.code is Code.WRONG_PROJECT
+
+
+def test_the_environment_is_live_unless_another_or_any_is_stated(store: keyfob.Store) -> None:
+    live, test = store.create("a").token, store.create("b", environment="test").token
+    assert store.check(live) and store.check(live, environment="live")
+    assert store.check(test, environment="test") and store.check(test, environment=ANY)
+    for denied in (store.check(test), store.check(live, environment="test")):
+        assert isinstance(denied, keyfob.Denied) and denied.code is Code.WRONG_ENVIRONMENT
+    with pytest.raises(keyfob.MisuseError, match="environment"):
+        store.check(live, environment="No Environment")
+
+
+@pytest.mark.parametrize(
+    "address", ["10.1.2.3", ipaddress.ip_address("10.1.2.3"), "::ffff:10.1.2.3"]
+)
+def test_an_address_is_text_or_of_ipaddress(store: keyfob.Store, address: str) -> None:
+    token = store.create("a", ip_list="10.0.0.0/8").token
+    assert store.check(token, ip=address)
+    assert not store.check(token, ip="11.1.2.3")
+    assert not store.check(token)
+
+
+def test_an_address_that_is_none_is_misuse(store: keyfob.Store) -> None:
+    with pytest.raises(keyfob.MisuseError, match="ip: not an IPv4 or IPv6 address"):
+        store.check("x", ip="10.0.0")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "acme_live_", "\ud800", "a\0b", b"\xff\xfe", "x" * 100_000, "acme_live_\u00e4\u20ac"],
+    ids=["empty", "prefix", "surrogate", "NUL", "not UTF-8", "long", "not ASCII"],
+)
+def test_whatever_was_presented_is_malformed_and_no_fault_of_the_caller(
+    store: keyfob.Store, text: "str | bytes"
+) -> None:
+    with pytest.raises(keyfob.MalformedToken):
+        store.verify(text)
+
+
+def test_bytes_are_a_token_as_well(store: keyfob.Store) -> None:
+    issued = store.create("a")
+    assert store.verify(issued.token.encode()).id == issued.key.id
+
+
+@pytest.mark.parametrize("token", [None, 1, bytearray(b"x"), ["x"]])
+def test_a_token_of_another_type_is_a_type_error(store: keyfob.Store, token: object) -> None:
+    with pytest.raises(TypeError, match="token must be a str or bytes"):
+        store.verify(token)  # type: ignore[arg-type]
+
+
+def test_another_time_is_asked_for_by_verify_at_and_nothing_is_counted(
+    store: keyfob.Store,
+) -> None:
+    start = datetime.now(timezone.utc)
+    token = store.create("a", expires_in=timedelta(days=2)).token
+    assert store.verify_at(token, start + timedelta(days=1))
+    with pytest.raises(keyfob.KeyExpired):
+        store.verify_at(token, start + timedelta(days=3))
+    assert store.refusals()[Code.EXPIRED] == 0
+
+
+def test_refusals_are_counted_by_code(store: keyfob.Store) -> None:
+    for _ in range(3):
+        store.check("nothing")
+    counts = store.refusals()
+    assert counts[Code.MALFORMED] == 3
+    assert sum(counts.values()) == 3
+
+
+def test_an_error_of_the_store_is_raised_by_check_too(store: keyfob.Store, path: Path) -> None:
+    token = store.create("a").token
+    path.unlink()
+    with pytest.raises(keyfob.StoreReplaced):
+        store.create("b")
+    with pytest.raises(keyfob.StoreReplaced):
+        store.check(token)
+
+
+def test_a_revocation_is_seen_by_the_next_verification_of_every_thread(
+    store: keyfob.Store,
+) -> None:
+    issued = store.create("a")
+    assert store.check(issued.token)
+    store.revoke(issued.key.id)
+    seen: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: seen.append(store.check(issued.token))) for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [getattr(denied, "code", None) for denied in seen] == [Code.REVOKED] * 4
+
+
+def test_verifying_leaves_no_objects_behind(store: keyfob.Store) -> None:
+    token = store.create("a", scopes="a").token
+
+    def verify() -> None:
+        for _ in range(1_000):
+            store.check(token, scopes="a")
+            store.check("nothing")
+
+    verify()
+    gc.collect()
+    before = len(gc.get_objects())
+    verify()
+    gc.collect()
+    assert len(gc.get_objects()) - before < 100
+
+
+def test_the_token_of_a_header_is_verified_and_no_header_is_no_credentials(
+    store: keyfob.Store,
+) -> None:
+    issued = store.create("a", scopes="a")
+    key = store.verify_authorization(f"bearer  {issued.token} ", scopes="a")
+    assert key is not None and key.id == issued.key.id
+    for value in (None, "", "Basic dXNlcjpwYXNz", b""):
+        assert store.verify_authorization(value) is None
+    with pytest.raises(keyfob.MalformedToken):
+        store.verify_authorization(f"Bearer {issued.token}, {issued.token}")
+    with pytest.raises(keyfob.InsufficientScope):
+        store.verify_authorization(f"Bearer {issued.token}", scopes="b")
+
+
+def test_an_explanation_has_every_step_also_after_the_first_that_fails(
+    store: keyfob.Store,
+) -> None:
+    issued = store.create("a", scopes="a", environment="test")
+    store.disable(issued.key.id)
+    explained = store.explain(issued.token, scopes="b")
+    assert (explained.code, explained.key_id) == (Code.DISABLED, issued.key.id)
+    assert [outcome.check for outcome in explained.checks] == list(keyfob.Check)
+    failed = {outcome.check: outcome.code for outcome in explained.checks if not outcome.passed}
+    assert failed == {
+        "disabled": Code.DISABLED,
+        "environment": Code.WRONG_ENVIRONMENT,
+        "scopes": Code.INSUFFICIENT_SCOPE,
+    }
+    nothing = store.explain("nothing")
+    assert (nothing.code, nothing.key_id) == (Code.MALFORMED, None)
+    assert nothing.checks[-1].passed is None
+    assert sum(store.refusals().values()) == 0
