@@ -1,9 +1,13 @@
 //! The one place where what the library says becomes an exception: the class is chosen by the
 //! number, in `keyfob.errors`.
 
-use keyfob::{Code, Denied, Error, Misuse, Refused, StoreError, VerifyError};
+use std::cell::Cell;
+
+use keyfob::{Code, Denied, Error, KeyId, Misuse, Refused, StoreError, VerifyError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
+
+use crate::info::python;
 
 /// The exception of an error.
 pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
@@ -20,10 +24,28 @@ pub(crate) fn raise(py: Python<'_>, error: &Error) -> PyErr {
     exception(py, error.code(), &error.to_string(), errno, key_id)
 }
 
+thread_local! {
+    /// The key of the last refusal in this thread, where the secret was its own.
+    static REFUSED: Cell<Option<KeyId>> = const { Cell::new(None) };
+}
+
+/// Has a store note whose token it refuses, for [`refused_key`].
+pub(crate) fn note_refusals(store: &keyfob::Store) {
+    // It is called in the thread that asked, before the verification returns.
+    store.on_refusal(Some(Box::new(|refusal| REFUSED.set(refusal.key_id))));
+}
+
+/// The key whose token was just refused in this thread, known to who holds its secret alone.
+fn refused_key() -> Option<String> {
+    REFUSED.take().map(|key| key.to_string())
+}
+
 /// The exception of a verification that did not succeed.
 pub(crate) fn raise_verification(py: Python<'_>, error: VerifyError) -> PyErr {
     match error {
-        VerifyError::Denied(denied) => raise(py, &denied.into()),
+        VerifyError::Denied(denied) => {
+            exception(py, denied.code(), &denied.to_string(), None, refused_key())
+        }
         VerifyError::Store(error) => raise(py, &error.into()),
         // What a version to come may add has a code, and says what it is.
         other => exception(py, other.code(), &other.to_string(), None, None),
@@ -55,22 +77,23 @@ fn exception(
     made.map_or_else(|error| error, PyErr::from_value)
 }
 
-/// A denial as `Store.check` answers it; one object for each code, since it is all that a flood of
-/// bad tokens makes.
+/// A denial as `Store.check` answers it. Where no secret matched, one object for each code, since it is
+/// all that a flood of bad tokens makes.
 pub(crate) fn denied(py: Python<'_>, denied: Denied) -> PyResult<Py<PyAny>> {
     static EACH: PyOnceLock<Vec<(Denied, Py<PyAny>)>> = PyOnceLock::new();
+    let make = |denied: Denied, key_id: Option<String>| {
+        let code = python!(py, "keyfob._enums", "Code")?.call1((denied.code().number(),))?;
+        let class = python!(py, "keyfob._info", "Denied")?;
+        let made = class.call1((code, denied.to_string(), denied.http_status(), key_id))?;
+        PyResult::Ok(made.unbind())
+    };
+    if let Some(key_id) = refused_key() {
+        return make(denied, Some(key_id));
+    }
     let each = EACH.get_or_try_init(py, || {
-        let class = py.import("keyfob._info")?.getattr("Denied")?;
-        let codes = py.import("keyfob._enums")?.getattr("Code")?;
-        let make = |denied: Denied| {
-            let code = codes.call1((denied.code().number(),))?;
-            let made = class.call1((code, denied.to_string(), denied.http_status()))?;
-            PyResult::Ok((denied, made.unbind()))
-        };
-        Denied::ALL
-            .into_iter()
-            .map(make)
-            .collect::<PyResult<Vec<_>>>()
+        let each = Denied::ALL.into_iter();
+        let each = each.map(|denied| PyResult::Ok((denied, make(denied, None)?)));
+        each.collect::<PyResult<Vec<_>>>()
     })?;
     match each.iter().find(|(each, _)| *each == denied) {
         Some((_, object)) => Ok(object.clone_ref(py)),

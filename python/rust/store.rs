@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::arguments::{self as read, Given, Update};
 use crate::clock::ManualClock;
-use crate::error::{denied, misuse, raise_verification};
+use crate::error::{denied, misuse, note_refusals, raise_verification};
 use crate::events::EventIterator;
 use crate::guard::{caught, detached, interruptible};
 use crate::info::{
@@ -120,6 +120,7 @@ impl Store {
                 options.open(path)
             }
         })?;
+        note_refusals(&store);
         Ok(Store { store, mode })
     }
 

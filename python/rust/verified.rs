@@ -1,10 +1,13 @@
 //! A key whose token was verified.
 
-use keyfob::{KeyId, MatchedSecret, Verified};
+use keyfob::{KeyId, MatchedSecret, Misuse, Scope, Verified};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::PyFrozenSet;
+use pyo3::types::{PyDict, PyFrozenSet};
 
+use crate::arguments::text;
+use crate::error::misuse;
 use crate::guard::detached;
 use crate::info::{key_info, maybe_datetime, python, scope_set};
 
@@ -61,6 +64,22 @@ impl VerifiedKey {
         scope_set(py, self.verified.scopes())
     }
 
+    /// Whether it may do what a scope says, as far as its project allows it; `orders:*` is a
+    /// pattern that grants, and nothing that can be asked for.
+    ///
+    /// Raises `MisuseError` for what is no scope.
+    #[pyo3(signature = (scope, /))]
+    fn has_scope(&self, py: Python<'_>, scope: &Bound<'_, PyAny>) -> PyResult<bool> {
+        let refuse = |error| misuse(py, error);
+        let scope = Scope::parse(text("scope", scope)?).map_err(refuse)?;
+        if scope.is_pattern() {
+            let why = "it is a pattern; ask for one scope".to_owned();
+            let what = "scope";
+            return Err(refuse(Misuse::InvalidArgument { what, why }));
+        }
+        Ok(self.verified.scopes().grants(&scope))
+    }
+
     /// When it, or the grace of its old secret where that was presented, expires; None means never.
     #[getter]
     fn expires_at<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
@@ -87,6 +106,26 @@ impl VerifiedKey {
     #[getter]
     fn metadata<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         self.field(py, "metadata")
+    }
+
+    /// What the decision knew, as plain data that `json` takes: `id`, `owner`, `project`,
+    /// `environment`, `scopes`, `expires_at`, `matched`.
+    fn to_dict<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let fields = PyDict::new(py);
+        fields.set_item("id", self.id())?;
+        fields.set_item("owner", self.owner())?;
+        fields.set_item("project", self.project())?;
+        fields.set_item("environment", self.environment())?;
+        fields.set_item("scopes", self.scopes(py)?)?;
+        fields.set_item("expires_at", self.expires_at(py)?)?;
+        fields.set_item("matched", self.matched(py)?)?;
+        python!(py, "keyfob._info", "_plain")?.call1((fields,))
+    }
+
+    fn __reduce_ex__(&self, _protocol: i32) -> PyResult<()> {
+        Err(PyTypeError::new_err(
+            "only a verification makes a verified key; pass its id on, or what to_dict() says",
+        ))
     }
 
     fn __repr__(&self) -> String {

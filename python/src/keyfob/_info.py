@@ -98,6 +98,8 @@ class Denied(_Plain):
     message: str
     #: 401 where another token could help, 403 where the token is good but not for this.
     http_status: int
+    #: The key whose token it is, where the secret was the key's own; for your log, not for the holder.
+    key_id: str | None = None
 
     def __bool__(self) -> bool:
         return False

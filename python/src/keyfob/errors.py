@@ -50,7 +50,8 @@ class KeyfobError(Exception):
 
     #: The number, the same in every language.
     code: Code = Code.INTERNAL
-    #: The key that the message names, for a change that was refused because of one.
+    #: The key whose token was refused, where the secret was its own; of a change that was refused, the
+    #: key that the message names.
     key_id: str | None = None
 
     def __init__(self, message: str, code: Code | None = None, key_id: str | None = None) -> None:
