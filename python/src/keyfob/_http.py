@@ -1,0 +1,161 @@
+"""What a request is answered over HTTP: the one table that every integration shares.
+
+| the request | answer | `WWW-Authenticate` |
+|---|---|---|
+| no token | 401 | `Bearer realm="api"` |
+| a token that is not good, for whatever reason | 401 | `... error="invalid_token"` |
+| a good token, but not for this | 403 | `... error="insufficient_scope", scope="..."` |
+| the store could not answer | 503, `Retry-After: 1` | |
+
+After RFC 6750, section 3. The body is JSON, `{"detail": ...}`, and the same for all tokens that are not
+good: the reason is for the log, the logger `keyfob`, with the key's id and never a token.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Literal, TypeAlias, TypedDict
+
+from ._enums import Code, Special
+from ._native import Store, VerifiedKey
+from .errors import KeyfobError, MisuseError, VerificationError
+
+AnyOf: TypeAlias = Literal[Special.ANY]
+
+logger = logging.getLogger("keyfob")
+
+
+class Required(TypedDict, total=False):
+    """What a route asks of every key: keywords of `Store.verify`."""
+
+    scopes: tuple[str, ...]
+    any_scopes: tuple[str, ...]
+    project: str | AnyOf | None
+    environment: str | AnyOf | None
+    owner: str | None
+
+
+def required(
+    scopes: str | Iterable[str] | None = None,
+    any_scopes: str | Iterable[str] | None = None,
+    project: str | AnyOf | None = None,
+    environment: str | AnyOf | None = None,
+    owner: str | None = None,
+) -> Required:
+    """The requirement of a route, from the keywords of its integration."""
+    asked = Required(project=project, environment=environment, owner=owner)
+    if scopes is not None:
+        asked["scopes"] = (scopes,) if isinstance(scopes, str) else tuple(scopes)
+    if any_scopes is not None:
+        asked["any_scopes"] = (any_scopes,) if isinstance(any_scopes, str) else tuple(any_scopes)
+    return asked
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The answer to a request that has no token good for it."""
+
+    #: 401, 403 or 503.
+    status: int
+    #: What the body says as its `detail`.
+    detail: str
+    #: The headers of the answer, beside those of its body.
+    headers: dict[str, str]
+    #: Why, for the application's own use; None where there was no token.
+    code: Code | None = None
+
+    @property
+    def body(self) -> bytes:
+        """The body, of the type `application/json`."""
+        return json.dumps({"detail": self.detail}, separators=(",", ":")).encode()
+
+
+class Guard:
+    """Reads the token of a request, asks the store, and knows the answer: what an integration is built
+    around. Any thread may use it.
+
+    `store` is an open store, or a function that opens it, called at the first request. `realm` is
+    what the challenge names. `header` is where a token may be beside `Authorization: Bearer`, which
+    decides where both are there; None for that alone.
+
+    Raises `ValueError` for a realm that no header can quote.
+    """
+
+    def __init__(
+        self,
+        store: Store | Callable[[], Store],
+        *,
+        realm: str = "api",
+        header: str | None = "X-API-Key",
+    ) -> None:
+        if not (realm.isascii() and realm.isprintable()) or '"' in realm or "\\" in realm:
+            raise ValueError("realm: use printable ASCII without quotes and backslashes")
+        self._store = store
+        self.realm = realm
+        self.header = header
+
+    @property
+    def store(self) -> Store:
+        """The store, opened if it was not."""
+        if not isinstance(self._store, Store):
+            # Two threads may both open it: it is the same store for both.
+            self._store = self._store()
+        return self._store
+
+    def decide(
+        self,
+        authorization: Sequence[str | bytes],
+        header: Sequence[str | bytes],
+        asked: Required,
+        peer: str | None,
+    ) -> VerifiedKey | Refusal:
+        """The key of a request, or what to answer it.
+
+        `authorization` and `header` are all values of the two headers, as they came. `peer` is the
+        address that the request came from, for keys with a list of ranges; what is no address (a
+        Unix socket, a test client) counts as none.
+
+        Raises `MisuseError` for a requirement that can never be right.
+        """
+        try:
+            if len(authorization) > 1 or len(header) > 1:
+                # Never a guess at which of them was meant.
+                return self._refused(401, Code.MALFORMED, None, asked)
+            store, ip, key = self.store, _address(peer), None
+            if authorization:
+                key = store.verify_authorization(authorization[0], **asked, ip=ip)
+            if key is None and header:
+                key = store.verify(header[0], **asked, ip=ip)
+        except VerificationError as why:
+            return self._refused(why.http_status, why.code, why.key_id, asked)
+        except MisuseError:
+            raise
+        except KeyfobError as error:
+            logger.error("no answer: %s: %s", error.code.name, error)
+            return Refusal(503, "API keys cannot be checked now", {"Retry-After": "1"}, error.code)
+        finally:
+            # What a traceback shows of this frame must not be a token.
+            del authorization, header
+        return key or self._challenge(401, "an API key is required", "")
+
+    def _refused(self, status: int, code: Code, key_id: str | None, asked: Required) -> Refusal:
+        logger.info("refused: %s, key %s", code.name, key_id or "unknown")
+        if status == 401:
+            return self._challenge(401, "the API key is not valid", ', error="invalid_token"', code)
+        scopes = " ".join((*asked.get("scopes", ()), *asked.get("any_scopes", ())))
+        error = ', error="insufficient_scope"' + (f', scope="{scopes}"' if scopes else "")
+        return self._challenge(403, "the API key is not good for this", error, code)
+
+    def _challenge(self, status: int, detail: str, error: str, code: Code | None = None) -> Refusal:
+        return Refusal(status, detail, {"WWW-Authenticate": f'Bearer realm="{self.realm}"{error}'}, code)
+
+
+def _address(peer: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(peer) if peer else None
+    except ValueError:
+        return None
