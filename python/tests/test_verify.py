@@ -60,7 +60,13 @@ def test_verify_raises_and_check_answers_the_same_denial(store: keyfob.Store) ->
     assert denied.code is caught.value.code is Code.INSUFFICIENT_SCOPE
     assert denied.http_status == caught.value.http_status == 403
     assert denied.message == str(caught.value)
-    assert denied.to_dict() == {"code": 209, "message": denied.message, "http_status": 403}
+    assert denied.key_id == caught.value.key_id == issued.key.id
+    assert denied.to_dict() == {
+        "code": 209,
+        "message": denied.message,
+        "http_status": 403,
+        "key_id": issued.key.id,
+    }
 
 
 def test_check_answers_a_key_where_the_token_is_good(store: keyfob.Store) -> None:

@@ -7,6 +7,10 @@
         key = store.verify(issued.token, scopes="orders:read")
 """
 
+from ._interpreter import refuse_a_sub_interpreter
+
+refuse_a_sub_interpreter()
+
 from ._enums import (
     ANY,
     KEEP,
