@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What is used from Python today: one verification by each, in nanoseconds.
+"""One verification from Python, by keyfob and by what is used today, in nanoseconds.
 
-    rivals.py TOKENS FOLDER ROUNDS
+    verifications.py STORE TOKENS FOLDER ROUNDS
 
-TOKENS is a file with a token on each line, FOLDER takes the databases. Each line that is printed is
-a name, a time (or what is missing) and a remark, with tabs between. The samples of all but the slow
-ones are taken in turn.
+TOKENS is a file with a token of STORE on each line, FOLDER takes the databases. Each line that is
+printed is a name, a time (or what is missing), a remark, and for keyfob the ratio to hashlib and
+what that may be at most, with tabs between. The samples of all but the slow ones are taken in turn.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ KEYSHIELD_KEYS = 10
 
 
 def sampled(rounds, contenders):
-    """Medians of the times of (calls, call), taken in turn, after one round that is not counted."""
+    """Times of (calls, call), taken in turn, after one round that is not counted."""
     samples = [[] for _ in contenders]
     for turn in range(rounds + 1):
         for (calls, call), own in zip(contenders, samples):
@@ -35,11 +35,42 @@ def sampled(rounds, contenders):
                 call()
             if turn:
                 own.append((time.perf_counter_ns() - begin) / calls)
-    return [median(own) for own in samples]
+    return samples
 
 
-def tell(name, nanoseconds, remark=""):
-    print(name, nanoseconds, remark, sep="\t")
+def tell(name, nanoseconds, remark="", ratio="", most=""):
+    print(name, nanoseconds, remark, ratio, most, sep="\t")
+
+
+def with_keyfob(path, tokens, rounds):
+    """One key, beside hashlib with the same token: neither call has anything of ours around it."""
+    import keyfob
+
+    with keyfob.Store.open(path) as store:
+        token = tokens[0]
+        wrong = token[:-1] + ("0" if token[-1] != "0" else "1")
+        at_hand = token.encode()
+
+        def verify_raises():
+            try:
+                store.verify(wrong)
+            except keyfob.MalformedToken:
+                return
+            raise ValueError("a wrong token was good")
+
+        if not store.check(token, scopes="orders:read") or store.check(wrong):
+            raise ValueError("the store is not the one of these tokens")
+        rows = [
+            ("hashlib.sha256(token).digest()", "one token, as bytes", "", lambda: hashlib.sha256(at_hand).digest()),
+            ("keyfob: store.check(token), an object returned", "the same token, as str", 0.5, lambda: store.check(token)),
+            ("keyfob: store.check(token, scopes=\"orders:read\")", "", "", lambda: store.check(token, scopes="orders:read")),
+            ("keyfob: store.check of a mistyped token, a Denied returned", "", "", lambda: store.check(wrong)),
+            ("keyfob: store.verify of a mistyped token, raised and caught", "", "", verify_raises),
+        ]
+        samples = sampled(rounds, [(1_000, call) for *_, call in rows])
+        for (name, remark, most, _), own in zip(rows, samples):
+            ratio = median(each / floor for each, floor in zip(own, samples[0]))
+            tell(name, median(own), remark, *(() if own is samples[0] else (ratio, most)))
 
 
 def hashing(tokens):
@@ -135,10 +166,11 @@ def with_keyshield():
 
 def main():
     warnings.simplefilter("ignore")
-    tokens = Path(sys.argv[1]).read_text().split()
-    folder, rounds = Path(sys.argv[2]), int(sys.argv[3])
+    tokens = Path(sys.argv[2]).read_text().split()
+    folder, rounds = Path(sys.argv[3]), int(sys.argv[4])
+    with_keyfob(sys.argv[1], tokens, rounds)
     python = f"CPython {platform.python_version()}"
-    names = ["hashlib.sha256(token) alone"]
+    names = ["hashlib.sha256(token).digest(), random tokens"]
     remarks = [python]
     contenders = [(1_000, hashing(tokens))]
     kept, anew = with_sqlite(tokens, folder)
@@ -152,8 +184,8 @@ def main():
         remarks.append(f"{DJANGO_KEYS:,} keys")
     except ImportError as error:
         missing.append(("djangorestframework-api-key", error, ""))
-    for name, ns, remark in zip(names, sampled(rounds, contenders), remarks):
-        tell(name, ns, remark)
+    for name, own, remark in zip(names, sampled(rounds, contenders), remarks):
+        tell(name, median(own), remark)
     try:
         missing += with_keyshield()
     except ImportError as error:
