@@ -16,13 +16,14 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Literal, TypeAlias, TypedDict
 
 from ._enums import Code, Special
 from ._native import Store, VerifiedKey
-from .errors import KeyfobError, MisuseError, VerificationError
+from .errors import KeyfobError, MisuseError, StoreError, VerificationError
 
 AnyOf: TypeAlias = Literal[Special.ANY]
 
@@ -106,6 +107,18 @@ class Guard:
             self._store = self._store()
         return self._store
 
+    def checked(self, asked: Required) -> Required:
+        """A requirement, where it could be right: so that an application fails when it starts, and not
+        at its first request. One of a store that is not open yet is not looked at.
+
+        Raises `MisuseError` for a requirement that can never be right.
+        """
+        if isinstance(self._store, Store):
+            # An empty text is no token: nothing is read, and nothing is counted.
+            with suppress(StoreError):
+                self._store.explain("", **asked)
+        return asked
+
     def decide(
         self,
         authorization: Sequence[str | bytes],
@@ -122,14 +135,11 @@ class Guard:
         Raises `MisuseError` for a requirement that can never be right.
         """
         try:
-            if len(authorization) > 1 or len(header) > 1:
-                # Never a guess at which of them was meant.
-                return self._refused(401, Code.MALFORMED, None, asked)
-            store, ip, key = self.store, _address(peer), None
+            key, ip = None, _address(peer)
             if authorization:
-                key = store.verify_authorization(authorization[0], **asked, ip=ip)
-            if key is None and header:
-                key = store.verify(header[0], **asked, ip=ip)
+                key = self.store.verify_authorization(_value(authorization), **asked, ip=ip)
+            if key is None and _value(header):
+                key = self.store.verify(_value(header), **asked, ip=ip)
         except VerificationError as why:
             return self._refused(why.http_status, why.code, why.key_id, asked)
         except MisuseError:
@@ -154,8 +164,17 @@ class Guard:
         return Refusal(status, detail, {"WWW-Authenticate": f'Bearer realm="{self.realm}"{error}'}, code)
 
 
+def _value(lines: Sequence[str | bytes]) -> bytes:
+    """The value of a header, empty for none. Several lines are one list (RFC 9110, section 5.3), which is
+    what a proxy or a WSGI server has made of them already; blanks around a value are no part of it."""
+    return b",".join(
+        line if isinstance(line, bytes) else line.encode("latin-1", "replace") for line in lines
+    ).strip(b" \t")
+
+
 def _address(peer: str | None) -> IPv4Address | IPv6Address | None:
     try:
-        return ip_address(peer) if peer else None
+        # A link-local address names its network card, fe80::1%eth0, which no range does.
+        return ip_address(peer.partition("%")[0]) if peer else None
     except ValueError:
         return None

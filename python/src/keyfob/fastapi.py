@@ -1,0 +1,122 @@
+"""API keys for FastAPI: a dependency that the documentation of the API shows.
+
+    auth = KeyAuth(store)
+    Reader = Annotated[VerifiedKey, Security(auth, scopes=["orders:read"])]
+
+    @app.get("/orders")
+    async def orders(key: Reader): ...
+
+It needs FastAPI: `pip install 'keyfob[fastapi]'`.
+"""
+
+# Annotations stay what they are: FastAPI reads them of an instance, where it cannot look up names.
+
+import inspect
+from collections.abc import Callable, Iterable
+
+try:
+    from fastapi import Depends, HTTPException, WebSocketException
+    from fastapi.openapi.models import APIKey, HTTPBearer
+    from fastapi.requests import HTTPConnection
+    from fastapi.security import SecurityScopes
+    from fastapi.security.base import SecurityBase
+except ImportError as missing:
+    raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from missing
+
+from ._http import AnyOf, Guard, Refusal, required
+from ._native import Store, VerifiedKey
+
+__all__ = ["KeyAuth"]
+
+
+class KeyAuth(SecurityBase):
+    """A dependency that answers the `VerifiedKey` of a request, and refuses what has none by the table of
+    the integrations: for `Depends`, for `Security` with scopes, for `dependencies=[...]` of an application,
+    a router or a route, for HTTP and for WebSockets.
+
+    A refusal is FastAPI's `HTTPException`, so that handlers of it see it. A WebSocket that is refused is
+    closed with 1008 where the server cannot answer it otherwise.
+
+    `store` is an open store, or a function that opens it, called at the first request. `scopes`,
+    `any_scopes`, `project`, `environment` and `owner` are those of `Store.verify`. What `Security` names is
+    required beside `scopes`. `project` may be a function of the connection:
+    `lambda connection: connection.path_params["project"]`.
+
+    `optional` answers None where there is no token; a token that is not good is still refused.
+    `realm` is what the challenge names, `header` where a token may be beside `Authorization`, None for
+    nowhere.
+
+    Raises `MisuseError` for a requirement that can never be right, `ValueError` for a realm that no
+    header can quote.
+    """
+
+    def __init__(
+        self,
+        store: Store | Callable[[], Store],
+        *,
+        scopes: str | Iterable[str] | None = None,
+        any_scopes: str | Iterable[str] | None = None,
+        project: str | AnyOf | Callable[[HTTPConnection], str | AnyOf | None] | None = None,
+        environment: str | AnyOf | None = None,
+        owner: str | None = None,
+        optional: bool = False,
+        realm: str = "api",
+        header: str | None = "X-API-Key",
+    ) -> None:
+        self.model = HTTPBearer(description="An API key.")
+        self.scheme_name = "Bearer"
+        self._guard = Guard(store, realm=realm, header=header)
+        self._project = project if callable(project) else None
+        stated = None if callable(project) else project
+        self._asked = self._guard.checked(
+            required(scopes, any_scopes, stated, environment, owner)
+        )
+        self._optional = optional
+        if header is not None:
+            # A security scheme has one place for a token. Another place is another scheme, and the
+            # documentation has those of all dependencies as alternatives.
+            self.__signature__ = _with(inspect.signature(self.__call__), _Header(header))
+
+    async def __call__(
+        self, connection: HTTPConnection, scopes: SecurityScopes, header: None = None
+    ) -> VerifiedKey | None:
+        """The key of a request; None where there is no token and it is optional."""
+        asked = self._asked
+        if scopes.scopes:
+            asked = {**asked, "scopes": (*asked.get("scopes", ()), *scopes.scopes)}
+        if self._project is not None:
+            asked = {**asked, "project": self._project(connection)}
+        name = self._guard.header
+        decided = self._guard.decide(
+            connection.headers.getlist("authorization"),
+            connection.headers.getlist(name) if name is not None else (),
+            asked,
+            connection.client.host if connection.client else None,
+        )
+        if not isinstance(decided, Refusal):
+            return decided
+        if self._optional and decided.code is None:
+            return None
+        if connection.scope["type"] == "websocket" and "websocket.http.response" not in (
+            connection.scope.get("extensions") or {}
+        ):
+            raise WebSocketException(1008, decided.detail)
+        raise HTTPException(decided.status, decided.detail, decided.headers)
+
+
+class _Header(SecurityBase):
+    """The other place for a token, for the documentation: it reads nothing."""
+
+    def __init__(self, name: str) -> None:
+        described = {"in": "header", "name": name, "description": "An API key."}
+        self.model = APIKey.model_validate(described)
+        self.scheme_name = name
+
+    async def __call__(self) -> None:
+        pass
+
+
+def _with(signature: inspect.Signature, header: _Header) -> inspect.Signature:
+    parameters = dict(signature.parameters)
+    parameters["header"] = parameters["header"].replace(default=Depends(header))
+    return signature.replace(parameters=list(parameters.values()))
