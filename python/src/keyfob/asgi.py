@@ -182,7 +182,7 @@ def _path(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     # Some servers leave the root out of the path.
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    return path[len(root) :] if path == root or path.startswith(root + "/") else path
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:
