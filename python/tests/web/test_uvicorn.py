@@ -1,4 +1,4 @@
-"""WebSockets, under the real server."""
+"""What is uvicorn's own: WebSockets, and the address that a proxy reports."""
 
 import http.client
 import socket
@@ -76,3 +76,12 @@ def test_the_handshake_of_a_websocket_is_refused_as_a_request_is(
     assert response.headers.get_all("Content-Type") == ["application/json"]
     answer = server.get("/read", *headers)
     assert (answer.status, answer.body) == (status, body)
+
+
+def test_the_address_is_the_one_that_a_trusted_proxy_reports(served: tuple[Server, Keys]) -> None:
+    server, keys = served
+    header = ("X-API-Key", keys.tokens["elsewhere"].encode())
+    assert server.get("/read", header).status == 403
+    # uvicorn trusts a proxy on its own machine, and this is where the test is.
+    assert server.get("/read", header, ("X-Forwarded-For", b"10.1.2.3")).status == 200
+    assert server.get("/read", header, ("X-Forwarded-For", b"11.1.2.3")).status == 403
