@@ -28,6 +28,8 @@ FRAMEWORKS: dict[str, Sequence[str]] = {
     "asgi": (*UVICORN, "--http", "httptools"),
     "starlette": (*UVICORN, "--http", "h11"),
     "fastapi": (*UVICORN, "--http", "httptools"),
+    "litestar": (*UVICORN, "--http", "httptools"),
+    "quart": (*UVICORN, "--http", "h11"),
 }
 
 
