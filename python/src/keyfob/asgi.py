@@ -181,9 +181,9 @@ def _values(scope: Scope, wanted: bytes | None) -> Sequence[bytes]:
 def _path(scope: Scope) -> str:
     """The path of the request as the router of this application sees it."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    # Some servers leave the root out of the path.
-    return path[len(root) :] if path == root or path.startswith(root + "/") else path
+    # Some servers leave the root out of the path. Cut off in the middle of a name, the rest begins with no /
+    # and is equal to no exempt path.
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:
