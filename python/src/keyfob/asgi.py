@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from typing import Any, TypeAlias
 
-from ._http import AnyOf, Guard, Refusal, required
+from ._http import AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 __all__ = ["Auth", "KeyMiddleware", "Scopes", "User"]
@@ -28,7 +28,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Every framework has types of its own for the three, which admit no others.
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class KeyMiddleware:
@@ -85,7 +86,7 @@ class KeyMiddleware:
         if not all(path.startswith("/") for path in self._exempt):
             raise ValueError("exempt: a path begins with /")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -105,7 +106,7 @@ class KeyMiddleware:
         await self._app(inner, receive, send)
 
     def _decide(self, scope: Scope) -> VerifiedKey | Refusal | None:
-        asked = self._asked
+        asked: Required = self._asked
         if self._project is not None:
             asked = {**asked, "project": self._project(scope)}
         client = scope.get("client")
@@ -124,7 +125,8 @@ class Auth:
     """What `request.auth` is behind the middleware."""
 
     def __init__(self, key: VerifiedKey | None) -> None:
-        self.scopes = Scopes(key)
+        #: What the key may do; nothing where there is none.
+        self.scopes: Scopes = Scopes(key)
 
 
 class User:
@@ -132,7 +134,7 @@ class User:
 
     def __init__(self, key: VerifiedKey | None) -> None:
         #: The key; None for nobody.
-        self.key = key
+        self.key: VerifiedKey | None = key
 
     @property
     def is_authenticated(self) -> bool:
@@ -180,9 +182,9 @@ def _values(scope: Scope, wanted: bytes | None) -> Sequence[bytes]:
 def _path(scope: Scope) -> str:
     """The path of the request as the router of this application sees it."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    # Some servers leave the root out of the path.
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    # Some servers leave the root out of the path. Cut off in the middle of a name, the rest begins with no /
+    # and is equal to no exempt path.
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable
 try:
     from fastapi import Depends, HTTPException, WebSocketException
     from fastapi.openapi.models import APIKey, HTTPBearer
+    from fastapi.openapi.models import SecurityBase as SecurityModel
     from fastapi.requests import HTTPConnection
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
-except ImportError as missing:
-    raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from missing
+except ImportError as _missing:
+    raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from _missing
 
-from ._http import AnyOf, Guard, Refusal, required
+from ._http import AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 __all__ = ["KeyAuth"]
@@ -63,8 +64,8 @@ class KeyAuth(SecurityBase):
         realm: str = "api",
         header: str | None = "X-API-Key",
     ) -> None:
-        self.model = HTTPBearer(description="An API key.")
-        self.scheme_name = "Bearer"
+        self.model: SecurityModel = HTTPBearer(description="An API key.")
+        self.scheme_name: str = "Bearer"
         self._guard = Guard(store, realm=realm, header=header)
         self._project = project if callable(project) else None
         stated = None if callable(project) else project
@@ -72,16 +73,13 @@ class KeyAuth(SecurityBase):
             required(scopes, any_scopes, stated, environment, owner)
         )
         self._optional = optional
-        if header is not None:
-            # A security scheme has one place for a token. Another place is another scheme, and the
-            # documentation has those of all dependencies as alternatives.
-            self.__signature__ = _with(inspect.signature(self.__call__), _Header(header))
+        self.__signature__: inspect.Signature = _signature(inspect.signature(self.__call__), header)
 
     async def __call__(
-        self, connection: HTTPConnection, scopes: SecurityScopes, header: None = None
+        self, connection: HTTPConnection, scopes: SecurityScopes, _header: None = None
     ) -> VerifiedKey | None:
         """The key of a request; None where there is no token and it is optional."""
-        asked = self._asked
+        asked: Required = self._asked
         if scopes.scopes:
             asked = {**asked, "scopes": (*asked.get("scopes", ()), *scopes.scopes)}
         if self._project is not None:
@@ -109,14 +107,17 @@ class _Header(SecurityBase):
 
     def __init__(self, name: str) -> None:
         described = {"in": "header", "name": name, "description": "An API key."}
-        self.model = APIKey.model_validate(described)
-        self.scheme_name = name
+        self.model: SecurityModel = APIKey.model_validate(described)
+        self.scheme_name: str = name
 
     async def __call__(self) -> None:
         pass
 
 
-def _with(signature: inspect.Signature, header: _Header) -> inspect.Signature:
-    parameters = dict(signature.parameters)
-    parameters["header"] = parameters["header"].replace(default=Depends(header))
-    return signature.replace(parameters=list(parameters.values()))
+def _signature(of_call: inspect.Signature, header: str | None) -> inspect.Signature:
+    """What FastAPI is to call. A security scheme has one place for a token; a second place is another scheme,
+    which the documentation shows as the alternative where another dependency brings it."""
+    *parameters, other = of_call.parameters.values()
+    if header is not None:
+        parameters.append(other.replace(default=Depends(_Header(header))))
+    return of_call.replace(parameters=parameters)
