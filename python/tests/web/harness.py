@@ -24,10 +24,17 @@ Header = tuple[str, bytes]
 #: The frameworks, by the name of their module in apps/, and the server of each: its command, in which
 #: `{app}` is the application and `{fd}` the listening socket that it is given.
 UVICORN = ("-m", "uvicorn", "{app}:app", "--fd", "{fd}", "--log-level", "trace")
+GUNICORN = ("-m", "gunicorn", "{app}:app", "--bind", "fd://{fd}", "--log-level", "debug")
 FRAMEWORKS: dict[str, Sequence[str]] = {
     "asgi": (*UVICORN, "--http", "httptools"),
     "starlette": (*UVICORN, "--http", "h11"),
     "fastapi": (*UVICORN, "--http", "httptools"),
+    "flask": (*GUNICORN, "--workers", "2"),
+    "django": (*GUNICORN, "--workers", "2", "--preload"),
+    "django_async": (*UVICORN, "--http", "httptools"),
+    "drf": (*GUNICORN, "--threads", "2"),
+    "ninja": GUNICORN,
+    "ninja_async": (*UVICORN, "--http", "h11"),
 }
 
 
