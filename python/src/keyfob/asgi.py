@@ -28,7 +28,8 @@ Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+# Every framework has types of its own for the three, which admit no others.
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 class KeyMiddleware:
@@ -85,7 +86,7 @@ class KeyMiddleware:
         if not all(path.startswith("/") for path in self._exempt):
             raise ValueError("exempt: a path begins with /")
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
@@ -182,7 +183,7 @@ def _path(scope: Scope) -> str:
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     # Some servers leave the root out of the path.
-    return path[len(root) :] if root and path.startswith(root + "/") else path
+    return path[len(root) :] if path == root or path.startswith(root + "/") else path
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:

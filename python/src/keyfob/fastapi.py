@@ -72,13 +72,10 @@ class KeyAuth(SecurityBase):
             required(scopes, any_scopes, stated, environment, owner)
         )
         self._optional = optional
-        if header is not None:
-            # A security scheme has one place for a token. Another place is another scheme, and the
-            # documentation has those of all dependencies as alternatives.
-            self.__signature__ = _with(inspect.signature(self.__call__), _Header(header))
+        self.__signature__ = _signature(inspect.signature(self.__call__), header)
 
     async def __call__(
-        self, connection: HTTPConnection, scopes: SecurityScopes, header: None = None
+        self, connection: HTTPConnection, scopes: SecurityScopes, _header: None = None
     ) -> VerifiedKey | None:
         """The key of a request; None where there is no token and it is optional."""
         asked = self._asked
@@ -116,7 +113,10 @@ class _Header(SecurityBase):
         pass
 
 
-def _with(signature: inspect.Signature, header: _Header) -> inspect.Signature:
-    parameters = dict(signature.parameters)
-    parameters["header"] = parameters["header"].replace(default=Depends(header))
-    return signature.replace(parameters=list(parameters.values()))
+def _signature(of_call: inspect.Signature, header: str | None) -> inspect.Signature:
+    """What FastAPI is to call. A security scheme has one place for a token; a second place is another scheme,
+    which the documentation shows as the alternative where another dependency brings it."""
+    *parameters, other = of_call.parameters.values()
+    if header is not None:
+        parameters.append(other.replace(default=Depends(_Header(header))))
+    return of_call.replace(parameters=parameters)

@@ -29,6 +29,8 @@ FRAMEWORKS: dict[str, Sequence[str]] = {
     "asgi": (*UVICORN, "--http", "httptools"),
     "starlette": (*UVICORN, "--http", "h11"),
     "fastapi": (*UVICORN, "--http", "httptools"),
+    "litestar": (*UVICORN, "--http", "httptools"),
+    "quart": (*UVICORN, "--http", "h11"),
     "flask": (*GUNICORN, "--workers", "2"),
     "django": (*GUNICORN, "--workers", "2", "--preload"),
     "django_async": (*UVICORN, "--http", "httptools"),
@@ -78,8 +80,10 @@ class Server:
 
 
 @contextmanager
-def serving(command: Sequence[str], app: str, log: Path, **environment: str) -> Iterator[Server]:
-    """Runs a server of `app`, until the end of the block."""
+def serving(
+    command: Sequence[str], app: str, log: Path, folder: Path = HERE, **environment: str
+) -> Iterator[Server]:
+    """Runs a server of `app`, which is in `folder`, until the end of the block."""
     # It is given a socket that listens already: nobody else can take its port, and whoever connects
     # before it is ready waits.
     with socket.create_server(("127.0.0.1", 0), backlog=128) as listener, log.open("wb") as file:
@@ -90,7 +94,7 @@ def serving(command: Sequence[str], app: str, log: Path, **environment: str) -> 
             stdin=subprocess.DEVNULL,
             stdout=file,
             stderr=subprocess.STDOUT,
-            cwd=HERE,
+            cwd=folder,
             env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **environment},
         )
     server = Server(port, log)

@@ -134,7 +134,9 @@ def served(
             served = Served(server, made, without_store)
             yield served
             # Its handler raises, with the whole request in reach of the traceback.
-            assert served.get(row("", "reader", bearer("reader"), path="/broken")).status == 500
+            for kind in (b"text/html", b"text/plain"):
+                broken = row("", "reader", bearer("reader"), ("Accept", kind), path="/broken")
+                assert served.get(broken).status == 500
     # Now that the server has stopped, all that it had to say is there.
     said = server.log() + repr(server.answers)
     assert "planted" in said

@@ -8,6 +8,7 @@
 | `/shop` | a key that is good for the project `shop` | `shown(key)` |
 | `/optional` | nothing, but no bad token | `{"id": null}`, or the id of the key |
 | `/broken` | the scope `orders:read` | its handler raises, where the framework is told to debug |
+| `/socket` | the scope `orders:read`, of a WebSocket, where there are any | the id of the key, as its first message |
 
 The store at `KEYFOB_PATH` is opened at the first request: the tests begin with one that is not there.
 """

@@ -23,6 +23,13 @@ def broken(key: object) -> object:
     raise RuntimeError("planted")
 
 
+async def socket(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": scope["keyfob"].id})
+    await send({"type": "websocket.close"})
+
+
 ROUTES: dict[str, Application] = {
     "/open": KeyMiddleware(answering(lambda key: {"open": True}), open_store, exempt="/open"),
     "/read": KeyMiddleware(answering(shown), open_store, scopes="orders:read"),
@@ -34,9 +41,10 @@ ROUTES: dict[str, Application] = {
         answering(lambda key: {"id": key and key.id}), open_store, optional=True
     ),
     "/broken": KeyMiddleware(answering(broken), open_store, scopes="orders:read"),
+    "/socket": KeyMiddleware(socket, open_store, scopes="orders:read"),
 }
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    if scope["type"] == "http":
+    if scope["type"] != "lifespan":
         await ROUTES[scope["path"]](scope, receive, send)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 from keyfob import VerifiedKey
 from keyfob.fastapi import KeyAuth
 
@@ -10,6 +10,7 @@ from . import open_store, shown
 
 app = FastAPI(debug=True)
 auth = KeyAuth(open_store)
+Reader = Annotated[VerifiedKey, Security(auth, scopes=["orders:read"])]
 either = KeyAuth(open_store, any_scopes=["orders:read", "orders:admin"])
 shop = KeyAuth(open_store, project="shop")
 perhaps = KeyAuth(open_store, optional=True)
@@ -22,7 +23,7 @@ async def get_open() -> dict[str, bool]:
 
 
 @app.get("/read")
-async def read(key: Annotated[VerifiedKey, Security(auth, scopes=["orders:read"])]) -> Any:
+async def read(key: Reader) -> Any:
     return shown(key)
 
 
@@ -40,6 +41,13 @@ def get_shop(key: Annotated[VerifiedKey, Depends(shop)]) -> Any:
 @app.get("/optional")
 async def get_optional(key: Annotated[VerifiedKey | None, Depends(perhaps)]) -> Any:
     return {"id": key and key.id}
+
+
+@app.websocket("/socket")
+async def socket(websocket: WebSocket, key: Reader) -> None:
+    await websocket.accept()
+    await websocket.send_text(key.id)
+    await websocket.close()
 
 
 @broken.get("/broken")

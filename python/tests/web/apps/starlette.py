@@ -5,7 +5,8 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse
-from starlette.routing import Route
+from starlette.routing import Route, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from . import open_store, shown
 
@@ -31,6 +32,12 @@ async def broken(request: Request) -> JSONResponse:
     raise RuntimeError("planted")
 
 
+async def socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.send_text(websocket.scope["keyfob"].id)
+    await websocket.close()
+
+
 app = Starlette(
     debug=True,
     routes=[
@@ -40,5 +47,6 @@ app = Starlette(
         Route("/shop", key, middleware=asking(project="shop")),
         Route("/optional", optional, middleware=asking(optional=True)),
         Route("/broken", broken, middleware=asking(scopes="orders:read")),
+        WebSocketRoute("/socket", socket, middleware=asking(scopes="orders:read")),
     ],
 )
