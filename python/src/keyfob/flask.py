@@ -20,7 +20,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import TypeVar, cast
 
 from ._http import AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
@@ -34,8 +34,7 @@ except ModuleNotFoundError as error:
 
 __all__ = ["Keyfob", "current_key"]
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
+_View = TypeVar("_View", bound=Callable[..., object])
 
 #: Where the key of a request is in its WSGI environment: of the request alone, which `flask.g` is not
 #: where a test keeps an application context open.
@@ -118,7 +117,7 @@ class Keyfob:
         environment: str | AnyOf | None = None,
         owner: str | None = None,
         optional: bool = False,
-    ) -> Callable[[Callable[_P, _R]], Callable[_P, _R]]:
+    ) -> Callable[[_View], _View]:
         """A decorator for views, also asynchronous ones and those of blueprints and `MethodView`s: they
         run where the request has a key that is good for what is required, and find it as `current_key`.
 
@@ -138,22 +137,22 @@ class Keyfob:
                 now = Required(**{**asked, "project": project(**variables)})
             _admit(now, optional)
 
-        def decorate(view: Callable[_P, _R]) -> Callable[_P, _R]:
+        def decorate(view: _View) -> _View:
             if inspect.iscoroutinefunction(view):
 
                 @wraps(view)
-                async def guarded(*args: _P.args, **kwargs: _P.kwargs) -> Any:
+                async def guarded(*args: object, **kwargs: object) -> object:
                     admit(kwargs)
                     return await view(*args, **kwargs)
 
-                return cast("Callable[_P, _R]", guarded)
+                return cast(_View, guarded)
 
             @wraps(view)
-            def guarded_view(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+            def guarded_view(*args: object, **kwargs: object) -> object:
                 admit(kwargs)
                 return view(*args, **kwargs)
 
-            return guarded_view
+            return cast(_View, guarded_view)
 
         return decorate
 

@@ -135,7 +135,7 @@ def served(
             yield served
             # Its handler raises, with the whole request in reach of the traceback.
             for kind in (b"text/html", b"text/plain"):
-                broken = row("", "reader", bearer("reader"), ("Accept", kind), path="/broken")
+                broken = row("", "reader", bearer("reader"), ("Accept", kind + b", */*;q=0.1"), path="/broken")
                 assert served.get(broken).status == 500
     # Now that the server has stopped, all that it had to say is there.
     said = server.log() + repr(server.answers)

@@ -8,7 +8,7 @@
     class Orders(APIView):
         permission_classes = [HasScope("orders:read")]
 
-        def get(self, request: Request) -> Response:
+        def get(self, request: KeyRequest) -> Response:
             return Response({"project": request.auth.project})
 
 The store is that of the setting `KEYFOB`, as in `keyfob.django`.
@@ -24,6 +24,7 @@ try:
     from rest_framework.authentication import BaseAuthentication
     from rest_framework.exceptions import APIException
     from rest_framework.permissions import BasePermission
+    from rest_framework.request import Request
 except ModuleNotFoundError as error:
     what = "keyfob.django.drf needs Django REST framework: pip install 'keyfob[drf]'"
     raise ImportError(what) from error
@@ -34,10 +35,16 @@ from .._native import VerifiedKey
 from ._guard import decide, guard
 
 if TYPE_CHECKING:
-    from rest_framework.request import Request
     from rest_framework.views import APIView
 
-__all__ = ["HasScope", "KeyAuthentication", "KeyDenied", "KeyPermission", "KeyUser"]
+__all__ = ["HasScope", "KeyAuthentication", "KeyDenied", "KeyPermission", "KeyRequest", "KeyUser"]
+
+
+class KeyRequest(Request):
+    """A request as a view with a key sees it, for annotations."""
+
+    #: The key.
+    auth: VerifiedKey
 
 
 class KeyDenied(APIException):

@@ -4,7 +4,7 @@
     answer_refusals(api)
 
     @api.get("/orders", auth=KeyAuth("orders:read"))
-    def orders(request: HttpRequest) -> dict[str, object]:
+    def orders(request: KeyRequest) -> dict[str, object]:
         return {"project": request.auth.project}
 
 The store is that of the setting `KEYFOB`, as in `keyfob.django`.
@@ -28,7 +28,14 @@ from .._http import AnyOf, Refusal, Required, required
 from .._native import VerifiedKey
 from ._guard import KeyRefused, answer, decide, guard
 
-__all__ = ["KeyAuth", "answer_refusals"]
+__all__ = ["KeyAuth", "KeyRequest", "answer_refusals"]
+
+
+class KeyRequest(HttpRequest):
+    """A request as an operation with a key sees it, for annotations."""
+
+    #: The key.
+    auth: VerifiedKey
 
 
 class KeyAuth(AuthBase):

@@ -12,9 +12,11 @@ configure(
     },
 )
 
+from typing import Any
+
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
-from keyfob.django.drf import HasScope, KeyAuthentication
+from keyfob.django.drf import HasScope, KeyAuthentication, KeyRequest
 from rest_framework.decorators import api_view, authentication_classes, permission_classes
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -32,12 +34,12 @@ class OfShop(KeyAuthentication):
 class Read(APIView):
     permission_classes = [HasScope("orders:read")]
 
-    def get(self, request: Request) -> Response:
+    def get(self, request: KeyRequest) -> Response:
         return Response(shown(request.auth))
 
 
 class Broken(Read):
-    def get(self, request: Request) -> Response:
+    def get(self, request: KeyRequest) -> Response:
         raise RuntimeError("planted")
 
 
@@ -49,14 +51,14 @@ def get_open(request: Request) -> Response:
 
 @api_view()
 @permission_classes([HasScope(any_scopes=["orders:read", "orders:admin"])])
-def either(request: Request) -> Response:
+def either(request: Any) -> Response:
     return Response(shown(request.auth))
 
 
 @api_view()
 @authentication_classes([OfShop])
 @permission_classes([IsAuthenticated])
-def get_shop(request: Request, shop: str) -> Response:
+def get_shop(request: Any, shop: str) -> Response:
     return Response(shown(request.auth))
 
 

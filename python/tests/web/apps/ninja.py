@@ -10,7 +10,7 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest
 from django.urls import path
-from keyfob.django.ninja import KeyAuth, answer_refusals
+from keyfob.django.ninja import KeyAuth, KeyRequest, answer_refusals
 from ninja import NinjaAPI
 
 from . import shown
@@ -25,12 +25,12 @@ def get_open(request: HttpRequest) -> Any:
 
 
 @api.get("/read")
-def read(request: Any) -> Any:
+def read(request: KeyRequest) -> Any:
     return shown(request.auth)
 
 
 @api.get("/either", auth=KeyAuth(any_scopes=["orders:read", "orders:admin"]))
-def either(request: Any) -> Any:
+def either(request: KeyRequest) -> Any:
     return shown(request.auth)
 
 
@@ -40,12 +40,12 @@ def optional(request: Any) -> Any:
 
 
 @api.get("/broken")
-def broken(request: Any) -> Any:
+def broken(request: KeyRequest) -> Any:
     raise RuntimeError("planted")
 
 
 @api.get("/{shop}", auth=KeyAuth(project=lambda request, shop: shop))
-def get_shop(request: Any, shop: str) -> Any:
+def get_shop(request: KeyRequest, shop: str) -> Any:
     return shown(request.auth)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest
 from django.urls import path
-from keyfob.django.ninja import KeyAuth, answer_refusals
+from keyfob.django.ninja import KeyAuth, KeyRequest, answer_refusals
 from ninja import NinjaAPI
 
 from . import shown
@@ -25,12 +25,12 @@ async def get_open(request: HttpRequest) -> Any:
 
 
 @api.get("/read")
-async def read(request: Any) -> Any:
+async def read(request: KeyRequest) -> Any:
     return shown(request.auth)
 
 
 @api.get("/either", auth=KeyAuth(any_scopes=["orders:read", "orders:admin"]))
-async def either(request: Any) -> Any:
+async def either(request: KeyRequest) -> Any:
     return shown(request.auth)
 
 
@@ -40,12 +40,12 @@ async def optional(request: Any) -> Any:
 
 
 @api.get("/broken")
-async def broken(request: Any) -> Any:
+async def broken(request: KeyRequest) -> Any:
     raise RuntimeError("planted")
 
 
 @api.get("/{shop}", auth=KeyAuth(project=lambda request, shop: shop))
-async def get_shop(request: Any, shop: str) -> Any:
+async def get_shop(request: KeyRequest, shop: str) -> Any:
     return shown(request.auth)
 
 
