@@ -22,5 +22,5 @@ async def orders(request: Request) -> JSONResponse:
 
 app = Starlette(
     routes=[Route("/orders", orders)],
-    middleware=[Middleware(KeyMiddleware, Store.open("keys.redb"), exempt=["/healthz"])],
+    middleware=[Middleware(KeyMiddleware, Store.open("keys.redb"))],
 )
