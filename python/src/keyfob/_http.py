@@ -27,6 +27,9 @@ from .errors import KeyfobError, MisuseError, StoreError, VerificationError
 
 AnyOf: TypeAlias = Literal[Special.ANY]
 
+#: What the configuration of a framework may name: how the store is opened, and what a guard is told.
+SETTINGS = ("PATH", "PEPPER", "ACTOR", "GROUP", "REALM", "HEADER")
+
 logger = logging.getLogger("keyfob")
 
 
@@ -162,12 +165,16 @@ class Guard:
 
     def decide_wsgi(self, environ: Mapping[str, Any], asked: Required) -> VerifiedKey | Refusal:
         """`decide` for the request of a WSGI environment, or of what Django has in its place."""
-        return self.decide(
-            [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
-            [environ[self._variable]] if self._variable in environ else [],
-            asked,
-            environ.get("REMOTE_ADDR"),
-        )
+        try:
+            return self.decide(
+                [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
+                [environ[self._variable]] if self._variable in environ else [],
+                asked,
+                environ.get("REMOTE_ADDR"),
+            )
+        finally:
+            # As in `decide`.
+            del environ
 
     def missing(self) -> Refusal:
         """The answer to a request without a token."""

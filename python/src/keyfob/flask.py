@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import TypeVar, cast
 
-from ._http import AnyOf, Guard, Refusal, Required, required
+from ._http import SETTINGS, AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 try:
@@ -40,7 +40,7 @@ _View = TypeVar("_View", bound=Callable[..., object])
 #: where a test keeps an application context open.
 _KEY = "keyfob.key"
 
-_NAMES = {"KEYFOB_PATH", "KEYFOB_PEPPER", "KEYFOB_ACTOR", "KEYFOB_GROUP", "KEYFOB_REALM", "KEYFOB_HEADER"}
+_NAMES = {f"KEYFOB_{name}" for name in SETTINGS}
 
 
 def _current() -> VerifiedKey:

@@ -158,3 +158,16 @@ def keys(path: Path) -> Iterator[Keys]:
         with keyfob.Store.open(beside, create=True, prefix="acme") as other:
             tokens["unknown"] = other.create("unknown").token
         yield Keys(store, ids, tokens)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def own_frames(error: BaseException | None) -> Iterator[str]:
+    """What a report with local variables shows of the package's own frames."""
+    traceback = error.__traceback__ if error else None
+    while traceback is not None:
+        if str(traceback.tb_frame.f_globals["__name__"]).startswith("keyfob."):
+            yield repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next

@@ -17,9 +17,6 @@ from .._enums import Code
 from .._http import Guard, Refusal, Required
 from .._native import Store, VerifiedKey
 
-#: What the setting KEYFOB may name.
-NAMES = ("PATH", "PEPPER", "ACTOR", "GROUP", "REALM", "HEADER")
-
 
 class KeyRequest(HttpRequest):
     """A request as a guarded view sees it, for annotations."""

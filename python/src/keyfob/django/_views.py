@@ -55,7 +55,8 @@ def key_required(
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
                 response = refused(request, *args, **kwargs)
                 if response is None:
-                    response = await cast("Awaitable[HttpResponseBase]", view(request, *args, **kwargs))
+                    answering = view(request, *args, **kwargs)
+                    response = await cast("Awaitable[HttpResponseBase]", answering)
                 vary(response)
                 return response
 

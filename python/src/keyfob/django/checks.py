@@ -11,8 +11,9 @@ from django.core.checks import CheckMessage, Error, Warning
 from django.views.debug import SafeExceptionReporterFilter
 
 from .._enums import Code
+from .._http import SETTINGS
 from ..errors import KeyfobError, StoreError
-from ._guard import NAMES, guard, open_store, setting
+from ._guard import guard, open_store, setting
 
 __all__ = ["TAG", "check_authentication", "check_settings"]
 
@@ -35,7 +36,7 @@ def check_settings(**_: object) -> list[CheckMessage]:
     found: list[CheckMessage] = [
         Error(f"KEYFOB has no {name!r}.", hint=_known(name), id="keyfob.E002")
         for name in settings.KEYFOB
-        if name not in NAMES
+        if name not in SETTINGS
     ]
     if not setting("PATH"):
         hint = 'Set KEYFOB["PATH"] to the file of the store.'
@@ -79,5 +80,5 @@ def check_authentication(**_: object) -> list[CheckMessage]:
 
 
 def _known(name: object) -> str:
-    near = get_close_matches(str(name).upper(), NAMES, 1)
-    return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(NAMES)}."
+    near = get_close_matches(str(name).upper(), SETTINGS, 1)
+    return f"Did you mean {near[0]!r}?" if near else f"There are {', '.join(SETTINGS)}."

@@ -22,7 +22,8 @@ try:
     from ninja.errors import AuthenticationError, HttpError
     from ninja.security.base import AuthBase
 except ModuleNotFoundError as error:
-    raise ImportError("keyfob.django.ninja needs django-ninja: pip install 'keyfob[ninja]'") from error
+    what = "keyfob.django.ninja needs django-ninja: pip install 'keyfob[ninja]'"
+    raise ImportError(what) from error
 
 from .._http import AnyOf, Refusal, Required, required
 from .._native import VerifiedKey
@@ -68,7 +69,8 @@ class KeyAuth(AuthBase):
         if named:
             # ninja names a scheme after its class, and knows no scopes.
             name = ".".join(("KeyAuth", *(re.sub(r"[^\w.-]", ".", scope) for scope in named)))
-            self.__class__ = type(name, (KeyAuth,), {"openapi_description": f"Scopes: {' '.join(named)}"})
+            description = f"Scopes: {' '.join(named)}"
+            self.__class__ = type(name, (KeyAuth,), {"openapi_description": description})
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> VerifiedKey | None:

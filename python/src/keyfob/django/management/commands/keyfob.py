@@ -21,10 +21,8 @@ class Command(BaseCommand):
         """Runs the command, and ends the process with its status."""
         arguments = _without_django(argv[2:])
         os.environ["KEYFOB_STORE"] = os.fspath(setting("PATH", ""))
-        if setting("GROUP"):
-            os.environ["KEYFOB_GROUP"] = "1"
-        if setting("PEPPER"):
-            os.environ["KEYFOB_PEPPER_FILE"] = _pepper_file()
+        os.environ["KEYFOB_GROUP"] = "1" if setting("GROUP") else "0"
+        os.environ["KEYFOB_PEPPER_FILE"] = _pepper_file() if setting("PEPPER") else ""
         sys.exit(_command([f"{os.path.basename(argv[0])} {argv[1]}", *arguments]))
 
     def print_help(self, prog_name: str, subcommand: str) -> None:
@@ -52,5 +50,10 @@ def _pepper_file() -> str:
     """The name of a file in memory that holds the pepper, for as long as this process runs."""
     file = os.memfd_create("keyfob-pepper", os.MFD_CLOEXEC)
     os.fchmod(file, 0o600)
-    os.write(file, setting("PEPPER").hex().encode() if isinstance(setting("PEPPER"), bytes) else setting("PEPPER").encode())
+    os.write(
+        file,
+        setting("PEPPER").hex().encode()
+        if isinstance(setting("PEPPER"), bytes)
+        else setting("PEPPER").encode(),
+    )
     return f"/proc/self/fd/{file}"
