@@ -164,7 +164,9 @@ def test_a_refusal_that_is_raised_says_what_it_is(store: keyfob.Store) -> None:
 
 def test_the_settings_say_how_the_store_is_opened_and_what_is_answered(tmp_path: Path) -> None:
     path = tmp_path / "other.redb"
-    with keyfob.Store.open(path, create=True, prefix="acme", pepper=PEPPER, file_mode=0o660) as made:
+    with keyfob.Store.open(
+        path, create=True, prefix="acme", pepper=PEPPER, file_mode=0o660
+    ) as made:
         token = made.create("a").token
     more = {"ACTOR": "the shop", "GROUP": True, "REALM": "shop", "HEADER": "X-Shop-Token"}
     ask = Urls(route("", key_required()(show)))

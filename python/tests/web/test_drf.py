@@ -11,13 +11,13 @@ import keyfob
 import pytest
 import site_of_tests as site_of_tests
 from django.core.checks import run_checks
-from django.test import Client, override_settings
+from django.test import override_settings
 from django.urls import path as route
 from drf_spectacular.generators import SchemaGenerator
 from harness import bearer
 from keyfob.django.drf import HasScope, KeyAuthentication, KeyPermission, KeyRequest, KeyUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.permissions import BasePermission, DjangoModelPermissions, IsAdminUser, IsAuthenticated
+from rest_framework.permissions import IsAdminUser, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
@@ -34,7 +34,11 @@ class Staff(BaseAuthentication):
 
     def authenticate(self, request: Request) -> Any:
         staff = request.headers.get("X-Staff")
-        return (SimpleNamespace(is_authenticated=True, is_staff=staff == "yes"), None) if staff else None
+        return (
+            (SimpleNamespace(is_authenticated=True, is_staff=staff == "yes"), None)
+            if staff
+            else None
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -79,7 +83,11 @@ def test_a_key_as_user_is_authenticated_and_may_nothing_else(store: keyfob.Store
     assert user.is_authenticated and user.is_active
     assert not (user.is_anonymous or user.is_staff or user.is_superuser)
     assert user.pk == key.id and user == KeyUser(key) and len({user, KeyUser(key)}) == 1
-    assert not (user.has_perm("orders.view") or user.has_perms(["orders.view"]) or user.has_module_perms("orders"))
+    assert not (
+        user.has_perm("orders.view")
+        or user.has_perms(["orders.view"])
+        or user.has_module_perms("orders")
+    )
     headers = bearer(store.create("b").token)
     assert ask(IsAuthenticated, headers=headers).status_code == 200
     assert ask(IsAdminUser, headers=headers).status_code == 403
@@ -148,7 +156,12 @@ def test_scopes_compose_as_permissions_do(
 
 
 def test_without_a_token_every_composition_is_401_with_a_challenge() -> None:
-    for permission in (HasScope("a"), HasScope("a") | IsAdminUser, HasScope("a") & HasScope("b"), IsAuthenticated):
+    for permission in (
+        HasScope("a"),
+        HasScope("a") | IsAdminUser,
+        HasScope("a") & HasScope("b"),
+        IsAuthenticated,
+    ):
         answer = ask(permission)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
@@ -169,10 +182,16 @@ def test_a_bad_token_is_not_left_to_the_next_class(store: keyfob.Store) -> None:
     assert (answer.status_code, answer.data) == (401, INVALID)
 
 
-def test_a_check_finds_the_order_in_which_nobody_is_told_to_send_a_token(store: keyfob.Store) -> None:
+def test_a_check_finds_the_order_in_which_nobody_is_told_to_send_a_token(
+    store: keyfob.Store,
+) -> None:
     key = "keyfob.django.drf.KeyAuthentication"
     session = "rest_framework.authentication.SessionAuthentication"
-    for classes, found in (([key, session], []), ([session, key], ["keyfob.W003"]), ([session], [])):
+    for classes, found in (
+        ([key, session], []),
+        ([session, key], ["keyfob.W003"]),
+        ([session], []),
+    ):
         with override_settings(REST_FRAMEWORK={"DEFAULT_AUTHENTICATION_CLASSES": classes}):
             assert [message.id for message in run_checks(tags=["keyfob"])] == found
     # What the check is about.
@@ -203,7 +222,9 @@ def test_the_schema_says_that_tokens_are_bearers() -> None:
     patterns = [route("a", Orders.as_view()), route("b", Others.as_view())]
     generator: Any = SchemaGenerator
     schema = generator(patterns=patterns).get_schema(request=None, public=True)
-    assert schema["components"]["securitySchemes"] == {"keyfob": {"type": "http", "scheme": "bearer"}}
+    assert schema["components"]["securitySchemes"] == {
+        "keyfob": {"type": "http", "scheme": "bearer"}
+    }
     assert {"keyfob": []} in schema["paths"]["/a"]["get"]["security"]
     assert {"keyfob": []} in schema["paths"]["/b"]["get"]["security"]
 

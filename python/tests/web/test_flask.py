@@ -58,7 +58,9 @@ def test_views_of_a_factory_ask_the_store_of_the_application_that_runs(tmp_path:
 
 
 def test_the_configuration_says_how_the_store_is_opened_and_what_is_answered(path: Path) -> None:
-    with keyfob.Store.open(path, create=True, prefix="acme", pepper=PEPPER, file_mode=0o660) as made:
+    with keyfob.Store.open(
+        path, create=True, prefix="acme", pepper=PEPPER, file_mode=0o660
+    ) as made:
         token = made.create("a").token
     app = Flask("tests")
     app.config.update(
@@ -95,7 +97,9 @@ def test_an_application_that_is_set_up_wrongly_does_not_start(store: keyfob.Stor
     with pytest.raises(RuntimeError, match="no store is named; set KEYFOB_PATH"):
         Keyfob(app)
     app.config["KEYFOB_PEPER"] = PEPPER
-    with pytest.raises(RuntimeError, match="no such setting: KEYFOB_PEPER; .*KEYFOB_PEPPER") as caught:
+    with pytest.raises(
+        RuntimeError, match="no such setting: KEYFOB_PEPER; .*KEYFOB_PEPPER"
+    ) as caught:
         Keyfob(app, store)
     assert PEPPER not in str(caught.value)
     del app.config["KEYFOB_PEPER"]

@@ -123,7 +123,9 @@ def test_what_an_operation_requires_inside_is_answered_as_well(store: keyfob.Sto
         answer = Client().get("/orders:write", headers=bearer(issued.token))
         assert (answer.status_code, answer.json()) == (403, NOT_FOR_THIS)
         assert answer.headers["WWW-Authenticate"].endswith('scope="orders:write"')
-        assert Client().get("/orders:read", headers=bearer(issued.token)).json() == {"key": issued.key.id}
+        assert Client().get("/orders:read", headers=bearer(issued.token)).json() == {
+            "key": issued.key.id
+        }
 
 
 def test_an_auth_of_a_list_leaves_what_has_no_token_to_the_others(store: keyfob.Store) -> None:
@@ -140,7 +142,9 @@ def test_an_auth_of_a_list_leaves_what_has_no_token_to_the_others(store: keyfob.
         assert Client().get("/", headers={"X-Staff": "ann"}).json() == "ann"
         assert issued.key.id in Client().get("/", headers=bearer(issued.token)).json()
         assert Client().get("/").headers["WWW-Authenticate"] == 'Bearer realm="api"'
-        assert Client().get("/orders/", headers=bearer(issued.token)).json() == {"key": issued.key.id}
+        assert Client().get("/orders/", headers=bearer(issued.token)).json() == {
+            "key": issued.key.id
+        }
         assert Client().get("/orders/", headers={"X-Staff": "ann"}).status_code == 401
 
 
