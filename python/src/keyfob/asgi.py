@@ -19,7 +19,7 @@ from collections.abc import (
 )
 from typing import Any, TypeAlias
 
-from ._http import AnyOf, Guard, Refusal, required
+from ._http import AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 __all__ = ["Auth", "KeyMiddleware", "Scopes", "User"]
@@ -106,7 +106,7 @@ class KeyMiddleware:
         await self._app(inner, receive, send)
 
     def _decide(self, scope: Scope) -> VerifiedKey | Refusal | None:
-        asked = self._asked
+        asked: Required = self._asked
         if self._project is not None:
             asked = {**asked, "project": self._project(scope)}
         client = scope.get("client")
@@ -125,7 +125,8 @@ class Auth:
     """What `request.auth` is behind the middleware."""
 
     def __init__(self, key: VerifiedKey | None) -> None:
-        self.scopes = Scopes(key)
+        #: What the key may do; nothing where there is none.
+        self.scopes: Scopes = Scopes(key)
 
 
 class User:
@@ -133,7 +134,7 @@ class User:
 
     def __init__(self, key: VerifiedKey | None) -> None:
         #: The key; None for nobody.
-        self.key = key
+        self.key: VerifiedKey | None = key
 
     @property
     def is_authenticated(self) -> bool:
@@ -181,9 +182,9 @@ def _values(scope: Scope, wanted: bytes | None) -> Sequence[bytes]:
 def _path(scope: Scope) -> str:
     """The path of the request as the router of this application sees it."""
     path: str = scope["path"]
-    root: str = scope.get("root_path", "")
-    # Some servers leave the root out of the path.
-    return path[len(root) :] if path == root or path.startswith(root + "/") else path
+    # Some servers leave the root out of the path. Cut off in the middle of a name, the rest begins with no /
+    # and is equal to no exempt path.
+    return path.removeprefix(scope.get("root_path", ""))
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:

@@ -17,13 +17,14 @@ from collections.abc import Callable, Iterable
 try:
     from fastapi import Depends, HTTPException, WebSocketException
     from fastapi.openapi.models import APIKey, HTTPBearer
+    from fastapi.openapi.models import SecurityBase as SecurityModel
     from fastapi.requests import HTTPConnection
     from fastapi.security import SecurityScopes
     from fastapi.security.base import SecurityBase
-except ImportError as missing:
-    raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from missing
+except ImportError as _missing:
+    raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from _missing
 
-from ._http import AnyOf, Guard, Refusal, required
+from ._http import AnyOf, Guard, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 __all__ = ["KeyAuth"]
@@ -63,8 +64,8 @@ class KeyAuth(SecurityBase):
         realm: str = "api",
         header: str | None = "X-API-Key",
     ) -> None:
-        self.model = HTTPBearer(description="An API key.")
-        self.scheme_name = "Bearer"
+        self.model: SecurityModel = HTTPBearer(description="An API key.")
+        self.scheme_name: str = "Bearer"
         self._guard = Guard(store, realm=realm, header=header)
         self._project = project if callable(project) else None
         stated = None if callable(project) else project
@@ -72,13 +73,13 @@ class KeyAuth(SecurityBase):
             required(scopes, any_scopes, stated, environment, owner)
         )
         self._optional = optional
-        self.__signature__ = _signature(inspect.signature(self.__call__), header)
+        self.__signature__: inspect.Signature = _signature(inspect.signature(self.__call__), header)
 
     async def __call__(
         self, connection: HTTPConnection, scopes: SecurityScopes, _header: None = None
     ) -> VerifiedKey | None:
         """The key of a request; None where there is no token and it is optional."""
-        asked = self._asked
+        asked: Required = self._asked
         if scopes.scopes:
             asked = {**asked, "scopes": (*asked.get("scopes", ()), *scopes.scopes)}
         if self._project is not None:
@@ -106,8 +107,8 @@ class _Header(SecurityBase):
 
     def __init__(self, name: str) -> None:
         described = {"in": "header", "name": name, "description": "An API key."}
-        self.model = APIKey.model_validate(described)
-        self.scheme_name = name
+        self.model: SecurityModel = APIKey.model_validate(described)
+        self.scheme_name: str = name
 
     async def __call__(self) -> None:
         pass
