@@ -291,7 +291,13 @@ def manage(*arguments: str, folder: Path, text: str = "") -> "subprocess.Complet
     return subprocess.run(
         [sys.executable, "-m", "django", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "KEYFOB_STORE": "elsewhere"},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([".", *sys.path]),
+            # The settings are above what a shell says.
+            "KEYFOB_STORE": "elsewhere",
+            "KEYFOB_PEPPER_FILE": "elsewhere",
+        },
         input=text,
         capture_output=True,
         text=True,
@@ -299,28 +305,43 @@ def manage(*arguments: str, folder: Path, text: str = "") -> "subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("pepper", [PEPPER, bytes.fromhex(PEPPER)], ids=["text", "bytes"])
-def test_manage_runs_the_command_on_the_configured_store(
-    pepper: "str | bytes", tmp_path: Path
-) -> None:
-    (tmp_path / "shop.py").write_text(f"PEPPER = {pepper!r}{SETTINGS}")
+def test_manage_runs_the_command_on_the_configured_store(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text(f"PEPPER = {PEPPER!r}{SETTINGS}")
     shop = ("--settings", "shop", "--pythonpath=.")
     assert manage("keyfob", *shop, "init", "--prefix", "acme", folder=tmp_path).returncode == 0
     made = manage("keyfob", "create", "CI", "--scope", "a", *shop, folder=tmp_path)
     assert made.returncode == 0, made.stderr
     path = tmp_path / "keys.redb"
     assert path.stat().st_mode & 0o777 == 0o660
-    with keyfob.Store.open(path, pepper=pepper, file_mode=0o660) as store:
+    with keyfob.Store.open(path, pepper=PEPPER, file_mode=0o660) as store:
         assert store.verify(made.stdout.strip(), scopes="a").name == "CI"
     refused = manage("keyfob", "verify", "--scope", "b", *shop, folder=tmp_path, text=made.stdout)
     assert refused.returncode == 1 and "INSUFFICIENT_SCOPE" in refused.stderr + refused.stdout
-    assert manage("keyfob", "list", "--json", *shop, folder=tmp_path).stdout.count("CI") == 1
     wrong = manage("keyfob", "no-such-verb", *shop, folder=tmp_path)
     assert wrong.returncode == 2 and "Traceback" not in wrong.stderr
     other = manage("keyfob", "--store", "none.redb", "list", *shop, folder=tmp_path)
     assert other.returncode == 3
     shown = manage("help", "keyfob", *shop, folder=tmp_path)
     assert shown.returncode == 0 and "rotate" in shown.stdout
+
+
+@pytest.mark.parametrize("pepper", [bytes.fromhex(PEPPER), None], ids=["bytes", "none"])
+def test_manage_knows_the_pepper_of_the_settings_and_none_beside(
+    pepper: "bytes | None", tmp_path: Path
+) -> None:
+    (tmp_path / "shop.py").write_text(f"PEPPER = {pepper!r}{SETTINGS}")
+    made = manage("keyfob", "init", "--prefix", "acme", "--settings=shop", folder=tmp_path)
+    assert made.returncode == 0, made.stderr
+    keyfob.Store.open(tmp_path / "keys.redb", pepper=pepper, file_mode=0o660).close()
+
+
+def test_manage_says_what_to_set_where_no_store_is_named(tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text('INSTALLED_APPS = ["keyfob.django"]')
+    told = manage("keyfob", "list", "--settings=shop", folder=tmp_path)
+    assert (told.returncode, told.stderr) == (
+        2,
+        'error: no store is named: set KEYFOB = {"PATH": ...}\n',
+    )
 
 
 def test_the_command_is_not_for_programs() -> None:

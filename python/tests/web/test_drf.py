@@ -10,6 +10,7 @@ from typing import Any
 import keyfob
 import pytest
 import site_of_tests as site_of_tests
+from django.conf import settings
 from django.core.checks import run_checks
 from django.test import override_settings
 from django.urls import path as route
@@ -180,6 +181,18 @@ def test_who_came_in_without_a_key_has_no_scopes(store: keyfob.Store) -> None:
 def test_a_bad_token_is_not_left_to_the_next_class(store: keyfob.Store) -> None:
     answer = ask(by=[KeyAuthentication, Staff], headers={**bearer("acme"), "X-Staff": "yes"})
     assert (answer.status_code, answer.data) == (401, INVALID)
+
+
+def test_handlers_of_errors_are_told_no_more_than_the_holder(store: keyfob.Store) -> None:
+    def show(error: Any, context: object) -> Response:
+        return Response({"codes": error.get_codes(), "all": error.get_full_details()})
+
+    revoked = store.create("a")
+    store.revoke(revoked.key.id)
+    with override_settings(REST_FRAMEWORK={**settings.REST_FRAMEWORK, "EXCEPTION_HANDLER": show}):
+        first, second = (ask(headers=bearer(token)).data for token in (revoked.token, "acme"))
+    assert first == second
+    assert first["codes"] == "invalid_token"
 
 
 def test_a_check_finds_the_order_in_which_nobody_is_told_to_send_a_token(

@@ -149,18 +149,22 @@ def test_an_auth_of_a_list_leaves_what_has_no_token_to_the_others(store: keyfob.
 
 
 def test_the_documentation_shows_bearers_with_the_scopes() -> None:
+    class Derived(KeyAuth):
+        pass
+
     api = api_of("documented", auth=KeyAuth())
     api.get("/any")(show)
     api.get("/read", auth=KeyAuth("orders:read"))(show)
-    api.get("/either", auth=KeyAuth(any_scopes=["a/b", "c"]))(show)
+    api.get("/either", auth=Derived(any_scopes=["a/b", "c"]))(show)
     schema = api.get_openapi_schema(path_prefix="")
     bearer = {"type": "http", "scheme": "bearer"}
     assert schema["components"]["securitySchemes"] == {
         "KeyAuth": bearer,
         "KeyAuth.orders.read": {**bearer, "description": "Scopes: orders:read"},
-        "KeyAuth.a.b.c": {**bearer, "description": "Scopes: a/b c"},
+        "Derived.a.b.c": {**bearer, "description": "Scopes: a/b c"},
     }
     assert schema["paths"]["/read"]["get"]["security"] == [{"KeyAuth.orders.read": []}]
+    assert isinstance(Derived("a"), Derived)
 
 
 @pytest.mark.parametrize("auth", [KeyAuth("orders:read"), "ninja's own"])

@@ -53,7 +53,7 @@ def setting(name: str, default: object = None) -> Any:
     try:
         return settings.KEYFOB.get(name, default)
     except AttributeError:
-        raise ImproperlyConfigured('set KEYFOB = {"PATH": ...} to a dictionary') from None
+        raise ImproperlyConfigured('no store is named: set KEYFOB = {"PATH": ...}') from None
 
 
 def open_store() -> Store:

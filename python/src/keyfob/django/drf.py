@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 try:
     from rest_framework.authentication import BaseAuthentication
-    from rest_framework.exceptions import APIException
+    from rest_framework.exceptions import APIException, NotAuthenticated
     from rest_framework.permissions import BasePermission
     from rest_framework.request import Request
 except ModuleNotFoundError as error:
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HasScope", "KeyAuthentication", "KeyDenied", "KeyPermission", "KeyRequest", "KeyUser"]
 
+_WORDS = {401: "invalid_token", 403: "insufficient_scope", 503: "unavailable"}
+
 
 class KeyRequest(Request):
     """A request as a view with a key sees it, for annotations."""
@@ -54,9 +56,11 @@ class KeyDenied(APIException):
     """
 
     def __init__(self, refusal: Refusal) -> None:
-        super().__init__(refusal.detail, refusal.code.name.lower() if refusal.code else None)
+        # Handlers of errors show this word to the holder, who is not told more than by the table.
+        word = _WORDS[refusal.status] if refusal.code else NotAuthenticated.default_code
+        super().__init__(refusal.detail, word)
+        self.refusal = refusal
         self.status_code = refusal.status
-        self.code = refusal.code
         # Where `exception_handler` looks for headers.
         self.auth_header = refusal.headers.get("WWW-Authenticate")
         self.wait = refusal.headers.get("Retry-After") and int(refusal.headers["Retry-After"])

@@ -68,9 +68,10 @@ class KeyAuth(AuthBase):
         named = (*self._asked.get("scopes", ()), *self._asked.get("any_scopes", ()))
         if named:
             # ninja names a scheme after its class, and knows no scopes.
-            name = ".".join(("KeyAuth", *(re.sub(r"[^\w.-]", ".", scope) for scope in named)))
+            kind = type(self)
+            name = ".".join((kind.__name__, *(re.sub(r"[^\w.-]", ".", scope) for scope in named)))
             description = f"Scopes: {' '.join(named)}"
-            self.__class__ = type(name, (KeyAuth,), {"openapi_description": description})
+            self.__class__ = type(name, (kind,), {"openapi_description": description})
         super().__init__()
 
     def __call__(self, request: HttpRequest) -> VerifiedKey | None:

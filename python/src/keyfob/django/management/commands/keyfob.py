@@ -6,6 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management.base import BaseCommand, CommandError
 
 from keyfob._native import _command
@@ -20,7 +21,11 @@ class Command(BaseCommand):
     def run_from_argv(self, argv: list[str]) -> NoReturn:
         """Runs the command, and ends the process with its status."""
         arguments = _without_django(argv[2:])
-        os.environ["KEYFOB_STORE"] = os.fspath(setting("PATH", ""))
+        try:
+            os.environ["KEYFOB_STORE"] = os.fspath(setting("PATH", ""))
+        except ImproperlyConfigured as error:
+            self.stderr.write(f"error: {error}")
+            sys.exit(2)
         os.environ["KEYFOB_GROUP"] = "1" if setting("GROUP") else "0"
         os.environ["KEYFOB_PEPPER_FILE"] = _pepper_file() if setting("PEPPER") else ""
         sys.exit(_command([f"{os.path.basename(argv[0])} {argv[1]}", *arguments]))
