@@ -29,8 +29,8 @@ try:
     from flask import Flask, current_app, request
     from werkzeug.exceptions import default_exceptions
     from werkzeug.local import LocalProxy
-except ModuleNotFoundError as error:
-    raise ImportError("keyfob.flask needs Flask: pip install 'keyfob[flask]'") from error
+except ModuleNotFoundError as _missing:
+    raise ImportError("keyfob.flask needs Flask: pip install 'keyfob[flask]'") from _missing
 
 __all__ = ["Keyfob", "current_key"]
 

@@ -183,6 +183,14 @@ def test_the_settings_say_how_the_store_is_opened_and_what_is_answered(tmp_path:
         assert (answer.status_code, answer.headers["Vary"]) == (401, "Authorization")
 
 
+def test_the_address_of_a_request_is_its_remote_addr(store: keyfob.Store) -> None:
+    headers = bearer(store.create("a", ip_list="10.0.0.0/8").token)
+    with override_settings(ROOT_URLCONF=Urls(route("", key_required()(show)))):
+        assert Client(REMOTE_ADDR="10.1.2.3").get("/", headers=headers).status_code == 200
+        for address in ("192.0.2.1", "", "unix:"):
+            assert Client(REMOTE_ADDR=address).get("/", headers=headers).status_code == 403
+
+
 def test_a_site_without_a_store_says_what_to_set() -> None:
     nothing: dict[str, object] = {}
     for wrong in (nothing, None):

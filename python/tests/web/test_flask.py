@@ -9,10 +9,11 @@ import keyfob
 import pytest
 from flask import Blueprint, Flask, Response
 from flask.typing import ResponseReturnValue
-from harness import bearer, own_frames
+from harness import GUNICORN, bearer, own_frames, serving
 from keyfob.flask import Keyfob, current_key
 from werkzeug.debug import DebuggedApplication
 from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.test import Client
 
 PEPPER = "5ec2e7" * 10 + "beef"
@@ -227,6 +228,48 @@ def test_the_current_key_is_that_of_the_request_and_of_no_request_before(
         assert client.get("/open", headers=bearer(token)).json == {"known": False}
     with app.test_request_context(), pytest.raises(RuntimeError, match="no API key was verified"):
         assert current_key.id
+
+
+def test_the_address_of_a_request_is_what_the_application_makes_of_it(
+    app: Flask, keys: Keyfob, store: keyfob.Store
+) -> None:
+    app.get("/")(keys.required()(lambda: "in"))
+    headers = bearer(store.create("a", ip_list="10.0.0.0/8").token)
+    forwarded = {**headers, "X-Forwarded-For": "10.1.2.3"}
+    assert app.test_client().get("/", headers=forwarded).status_code == 403
+    app.wsgi_app = ProxyFix(app.wsgi_app)  # type: ignore[method-assign]
+    assert app.test_client().get("/", headers=forwarded).status_code == 200
+    assert app.test_client().get("/", headers=headers).status_code == 403
+
+
+PRELOADED = """
+import keyfob
+from flask import Flask
+from keyfob.flask import Keyfob
+
+app = Flask(__name__)
+keys = Keyfob(app, keyfob.Store.open("keys.redb"))
+
+@app.get("/create")
+@keys.required()
+def create():
+    return {"key": keys.store.create("made by a worker").key.id}
+"""
+
+
+def test_workers_that_inherit_an_open_store_lose_no_change(
+    store: keyfob.Store, tmp_path: Path
+) -> None:
+    (tmp_path / "preloaded.py").write_text(PRELOADED)
+    command = (*GUNICORN, "--workers", "3", "--preload")
+    issued = store.create("a")
+    good = ("Authorization", b"Bearer " + issued.token.encode())
+    with serving(command, "preloaded", tmp_path / "log", folder=tmp_path) as server:
+        made = {server.get("/create", good).json()["key"] for _ in range(12)}
+        store.revoke(issued.key.id)
+        assert {server.get("/create", good).status for _ in range(12)} == {401}
+    assert made == {key.id for key in store.list(name_contains="worker")}
+    assert not store.check_integrity().damage
 
 
 def test_handlers_of_errors_see_a_refusal_with_its_response(

@@ -22,8 +22,8 @@ from __future__ import annotations
 
 try:
     import django as _django
-except ModuleNotFoundError as error:
-    raise ImportError("keyfob.django needs Django: pip install 'keyfob[django]'") from error
+except ModuleNotFoundError as _missing:
+    raise ImportError("keyfob.django needs Django: pip install 'keyfob[django]'") from _missing
 
 from ._guard import KeyRefused, KeyRequest, store
 from ._views import key_required, require_key

@@ -11,7 +11,7 @@ class KeyfobConfig(AppConfig):
 
     name = "keyfob.django"
     label = "keyfob"
-    verbose_name = "API keys"
+    verbose_name: str = "API keys"
 
     def ready(self) -> None:
         """Registers the checks, and what describes the keys where drf-spectacular is used."""

@@ -25,9 +25,9 @@ try:
     from rest_framework.exceptions import APIException, NotAuthenticated
     from rest_framework.permissions import BasePermission
     from rest_framework.request import Request
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     what = "keyfob.django.drf needs Django REST framework: pip install 'keyfob[drf]'"
-    raise ImportError(what) from error
+    raise ImportError(what) from _missing
 
 from .._enums import Code
 from .._http import AnyOf, Refusal, Required, required
@@ -60,10 +60,10 @@ class KeyDenied(APIException):
         word = _WORDS[refusal.status] if refusal.code else NotAuthenticated.default_code
         super().__init__(refusal.detail, word)
         self.refusal = refusal
-        self.status_code = refusal.status
+        self.status_code: int = refusal.status
         # Where `exception_handler` looks for headers.
-        self.auth_header = refusal.headers.get("WWW-Authenticate")
-        self.wait = refusal.headers.get("Retry-After") and int(refusal.headers["Retry-After"])
+        self.auth_header: str | None = refusal.headers.get("WWW-Authenticate")
+        self.wait: int = int(refusal.headers.get("Retry-After", 0))
 
 
 @dataclass(frozen=True)

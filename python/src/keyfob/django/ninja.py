@@ -21,9 +21,9 @@ try:
     from ninja import NinjaAPI
     from ninja.errors import AuthenticationError, HttpError
     from ninja.security.base import AuthBase
-except ModuleNotFoundError as error:
+except ModuleNotFoundError as _missing:
     what = "keyfob.django.ninja needs django-ninja: pip install 'keyfob[ninja]'"
-    raise ImportError(what) from error
+    raise ImportError(what) from _missing
 
 from .._http import AnyOf, Refusal, Required, required
 from .._native import VerifiedKey
