@@ -71,11 +71,39 @@ def test_a_method_of_a_class_can_be_guarded(store: keyfob.Store) -> None:
         def post(self, request: HttpRequest) -> HttpResponse:
             return HttpResponse("in")
 
+    class Asynchronous(View):
+        @method_decorator(key_required("orders:read"))
+        async def get(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
+
+    @method_decorator(key_required("orders:read"), name="dispatch")
+    class Whole(View):
+        def get(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
+
     issued = store.create("a", scopes="orders:read")
-    with override_settings(ROOT_URLCONF=Urls(route("", Orders.as_view()))):
-        assert Client().get("/").status_code == 401
-        assert Client().get("/", headers=bearer(issued.token)).json() == {"key": issued.key.id}
-        assert Client().post("/").status_code == 200
+    views = {"plain": Orders, "async": Asynchronous, "whole": Whole}
+    urls = Urls(*(route(name, view.as_view()) for name, view in views.items()))
+    with override_settings(ROOT_URLCONF=urls):
+        for name in views:
+            assert Client().get(f"/{name}").status_code == 401
+            answer = Client().get(f"/{name}", headers=bearer(issued.token))
+            assert answer.json() == {"key": issued.key.id}
+        assert Client().post("/plain").status_code == 200
+        assert Client().post("/whole").status_code == 401
+
+
+def test_of_a_view_that_answers_nothing_django_complains(store: keyfob.Store) -> None:
+    def nothing(request: HttpRequest) -> None:
+        """Answers nothing."""
+
+    headers = bearer(store.create("a").token)
+    view: Any = nothing
+    with (
+        override_settings(ROOT_URLCONF=Urls(route("", key_required()(view)))),
+        pytest.raises(ValueError, match="didn't return an HttpResponse"),
+    ):
+        Client().get("/", headers=headers)
 
 
 def test_views_that_need_a_key_need_no_csrf_token_and_optional_ones_do(store: keyfob.Store) -> None:

@@ -44,7 +44,7 @@ class KeyRefused(Exception):
 
     def response(self) -> HttpResponse:
         """The answer."""
-        return answer(self.refusal)
+        return response_of(self.refusal)
 
 
 def setting(name: str, default: object = None) -> Any:
@@ -95,7 +95,7 @@ def decide(request: HttpRequest, asked: Required) -> VerifiedKey | Refusal:
     return decided
 
 
-def answer(refusal: Refusal) -> HttpResponse:
+def response_of(refusal: Refusal) -> HttpResponse:
     """The response of a refusal."""
     return HttpResponse(
         refusal.body,
@@ -105,7 +105,10 @@ def answer(refusal: Refusal) -> HttpResponse:
     )
 
 
-def vary(response: HttpResponseBase) -> None:
-    """Says that a response depends on the key, so that Django's cache gives it to no one else."""
-    header = guard().header
-    patch_vary_headers(response, ["Authorization", *([header] if header else [])])
+def varying(response: object) -> Any:
+    """The response, which now says that it depends on the key, so that Django's cache gives it to no one
+    else. What is no response is for Django to complain of."""
+    if isinstance(response, HttpResponseBase):
+        header = guard().header
+        patch_vary_headers(response, ["Authorization", *([header] if header else [])])
+    return response

@@ -7,12 +7,12 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 from asgiref.sync import iscoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from .._http import AnyOf, Required, required
 from .._native import VerifiedKey
-from ._guard import KeyRefused, answer, decide, vary
+from ._guard import KeyRefused, decide, response_of, varying
 
 _View = TypeVar("_View", bound=Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]])
 
@@ -34,41 +34,39 @@ def key_required(
     `keyfob_key` is None; a bad token is refused all the same. Without it the view is exempt from Django's
     protection against forged requests (CSRF), which the need for a token replaces.
 
-    Of a class, decorate what `as_view()` returns: `path("orders", key_required("orders:read")(Orders.as_view()))`.
+    Of a class, decorate what `as_view()` returns, `key_required("orders:read")(Orders.as_view())`, or a
+    method by `method_decorator`; not the `dispatch` of an asynchronous one, which answers what is awaited.
     """
     stated = None if callable(project) else project
     asked = required(scopes, any_scopes, stated, environment, owner)
 
-    def refused(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase | None:
+    def refusal(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse | None:
         now = asked
         if callable(project):
             now = Required(**{**asked, "project": project(request, *args, **kwargs)})
         decided = decide(request, now)
         if isinstance(decided, VerifiedKey) or (optional and decided.code is None):
             return None
-        return answer(decided)
+        return response_of(decided)
 
     def decorate(view: _View) -> _View:
         if iscoroutinefunction(view):
 
             @wraps(view)
-            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-                response = refused(request, *args, **kwargs)
-                if response is None:
-                    answering = view(request, *args, **kwargs)
-                    response = await cast("Awaitable[HttpResponseBase]", answering)
-                vary(response)
-                return response
+            async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> object:
+                answer = refusal(request, *args, **kwargs)
+                if answer is None:
+                    return varying(await view(request, *args, **kwargs))
+                return varying(answer)
 
             return cast(_View, _exempt(guarded, optional))
 
         @wraps(view)
-        def guarded_view(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-            response = refused(request, *args, **kwargs)
-            if response is None:
-                response = cast(HttpResponseBase, view(request, *args, **kwargs))
-            vary(response)
-            return response
+        def guarded_view(request: HttpRequest, *args: Any, **kwargs: Any) -> object:
+            answer = refusal(request, *args, **kwargs)
+            if answer is None:
+                return varying(view(request, *args, **kwargs))
+            return varying(answer)
 
         return cast(_View, _exempt(guarded_view, optional))
 

@@ -8,7 +8,7 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from ._guard import KeyRefused, vary
+from ._guard import KeyRefused, varying
 
 __all__ = ["KeyMiddleware"]
 
@@ -47,6 +47,4 @@ async def _awaited(request: HttpRequest, response: Awaitable[HttpResponseBase]) 
 
 
 def _finished(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    if hasattr(request, "keyfob_key"):
-        vary(response)
-    return response
+    return varying(response) if hasattr(request, "keyfob_key") else response

@@ -27,7 +27,7 @@ except ModuleNotFoundError as _missing:
 
 from .._http import AnyOf, Refusal, Required, required
 from .._native import VerifiedKey
-from ._guard import KeyRefused, answer, decide, guard
+from ._guard import KeyRefused, decide, guard, response_of
 
 __all__ = ["KeyAuth", "KeyRequest", "answer_refusals"]
 
@@ -108,4 +108,4 @@ def answer_refusals(api: NinjaAPI) -> None:
 
     @api.exception_handler(AuthenticationError)
     def missing(request: HttpRequest, exception: AuthenticationError) -> HttpResponse:
-        return answer(guard().missing())
+        return response_of(guard().missing())
