@@ -17,6 +17,7 @@ from ._guard import guard, open_store, setting
 
 __all__ = ["TAG", "check_authentication", "check_settings"]
 
+#: What the checks are found by.
 TAG = "keyfob"
 
 _HINTS = {

@@ -70,11 +70,17 @@ class KeyDenied(APIException):
 class KeyUser:
     """`request.user` of a request with a key, where keys stand for no user of Django's."""
 
+    #: The key.
     key: VerifiedKey
+    #: It is: the key was verified.
     is_authenticated: ClassVar[bool] = True
+    #: It is not.
     is_anonymous: ClassVar[bool] = False
+    #: It is: of a key that is disabled there is no user.
     is_active: ClassVar[bool] = True
+    #: It is not.
     is_staff: ClassVar[bool] = False
+    #: It is not.
     is_superuser: ClassVar[bool] = False
 
     @property
@@ -150,7 +156,9 @@ class KeyAuthentication(BaseAuthentication):
 class KeyPermission(BasePermission):
     """Requires scopes of the key that authenticated the request; `HasScope` makes one."""
 
+    #: All of these are required.
     scopes: tuple[str, ...] = ()
+    #: One of these is required, where there are any.
     any_scopes: tuple[str, ...] = ()
 
     def has_permission(self, request: Request, view: APIView) -> bool:
@@ -162,7 +170,7 @@ class KeyPermission(BasePermission):
         key = request.auth
         if isinstance(key, VerifiedKey) and self._granted(key):
             return True
-        if type(self) in view.permission_classes:
+        if type(self) in getattr(view, "permission_classes", ()):
             if request.successful_authenticator is None:
                 if any(isinstance(how, KeyAuthentication) for how in request.authenticators or ()):
                     raise KeyDenied(guard().missing())
