@@ -15,17 +15,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Literal, TypeAlias, TypedDict
+from typing import Any, Literal, TypeAlias, TypedDict
 
 from ._enums import Code, Special
 from ._native import Store, VerifiedKey
 from .errors import KeyfobError, MisuseError, StoreError, VerificationError
 
 AnyOf: TypeAlias = Literal[Special.ANY]
+
+#: What the configuration of a framework may name: how the store is opened, and what a guard is told.
+SETTINGS = ("PATH", "PEPPER", "ACTOR", "GROUP", "REALM", "HEADER")
 
 logger = logging.getLogger("keyfob")
 
@@ -48,6 +51,8 @@ def required(
     owner: str | None = None,
 ) -> Required:
     """The requirement of a route, from the keywords of its integration."""
+    if callable(scopes):
+        raise TypeError("the decorator was given a view; write it with parentheses, also empty ones")
     asked = Required(project=project, environment=environment, owner=owner)
     if scopes is not None:
         asked["scopes"] = (scopes,) if isinstance(scopes, str) else tuple(scopes)
@@ -98,6 +103,12 @@ class Guard:
         self._store = store
         self.realm = realm
         self.header = header
+        self._variable = "HTTP_" + header.upper().replace("-", "_") if header else ""
+
+    @property
+    def challenge(self) -> str:
+        """The `WWW-Authenticate` for a request without a token."""
+        return f'Bearer realm="{self.realm}"'
 
     @property
     def store(self) -> Store:
@@ -141,7 +152,7 @@ class Guard:
             if key is None and _value(header):
                 key = self.store.verify(_value(header), **asked, ip=ip)
         except VerificationError as why:
-            return self._refused(why.http_status, why.code, why.key_id, asked)
+            return self.refused(why.http_status, why.code, why.key_id, asked)
         except MisuseError:
             raise
         except KeyfobError as error:
@@ -150,10 +161,32 @@ class Guard:
         finally:
             # What a traceback shows of this frame must not be a token.
             del authorization, header
-        return key or self._challenge(401, "an API key is required", "")
+        return key or self.missing()
 
-    def _refused(self, status: int, code: Code, key_id: str | None, asked: Required) -> Refusal:
+    def decide_wsgi(self, environ: Mapping[str, Any], asked: Required) -> VerifiedKey | Refusal:
+        """`decide` for the request of a WSGI environment, or of what Django has in its place."""
+        try:
+            return self.decide(
+                [environ["HTTP_AUTHORIZATION"]] if "HTTP_AUTHORIZATION" in environ else [],
+                [environ[self._variable]] if self._variable in environ else [],
+                asked,
+                environ.get("REMOTE_ADDR"),
+            )
+        finally:
+            # As in `decide`.
+            del environ
+
+    def missing(self) -> Refusal:
+        """The answer to a request without a token."""
+        return self._challenge(401, "an API key is required", "")
+
+    def refused(self, status: int, code: Code, key_id: str | None, asked: Required) -> Refusal:
+        """Logs a refusal, and answers it."""
         logger.info("refused: %s, key %s", code.name, key_id or "unknown")
+        return self.answer(status, code, asked)
+
+    def answer(self, status: int, code: Code, asked: Required) -> Refusal:
+        """The answer to a request whose token is not good (401), or not for this (403)."""
         if status == 401:
             return self._challenge(401, "the API key is not valid", ', error="invalid_token"', code)
         scopes = " ".join((*asked.get("scopes", ()), *asked.get("any_scopes", ())))
@@ -161,7 +194,7 @@ class Guard:
         return self._challenge(403, "the API key is not good for this", error, code)
 
     def _challenge(self, status: int, detail: str, error: str, code: Code | None = None) -> Refusal:
-        return Refusal(status, detail, {"WWW-Authenticate": f'Bearer realm="{self.realm}"{error}'}, code)
+        return Refusal(status, detail, {"WWW-Authenticate": self.challenge + error}, code)
 
 
 def _value(lines: Sequence[str | bytes]) -> bytes:

@@ -24,12 +24,19 @@ Header = tuple[str, bytes]
 #: The frameworks, by the name of their module in apps/, and the server of each: its command, in which
 #: `{app}` is the application and `{fd}` the listening socket that it is given.
 UVICORN = ("-m", "uvicorn", "{app}:app", "--fd", "{fd}", "--log-level", "trace")
+GUNICORN = ("-m", "gunicorn", "{app}:app", "--bind", "fd://{fd}", "--log-level", "debug")
 FRAMEWORKS: dict[str, Sequence[str]] = {
     "asgi": (*UVICORN, "--http", "httptools"),
     "starlette": (*UVICORN, "--http", "h11"),
     "fastapi": (*UVICORN, "--http", "httptools"),
     "litestar": (*UVICORN, "--http", "httptools"),
     "quart": (*UVICORN, "--http", "h11"),
+    "flask": (*GUNICORN, "--workers", "2"),
+    "django": (*GUNICORN, "--workers", "2", "--preload"),
+    "django_async": (*UVICORN, "--http", "httptools"),
+    "drf": (*GUNICORN, "--threads", "2"),
+    "ninja": GUNICORN,
+    "ninja_async": (*UVICORN, "--http", "h11"),
 }
 
 
@@ -151,3 +158,16 @@ def keys(path: Path) -> Iterator[Keys]:
         with keyfob.Store.open(beside, create=True, prefix="acme") as other:
             tokens["unknown"] = other.create("unknown").token
         yield Keys(store, ids, tokens)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def own_frames(error: BaseException | None) -> Iterator[str]:
+    """What a report with local variables shows of the package's own frames."""
+    traceback = error.__traceback__ if error else None
+    while traceback is not None:
+        if str(traceback.tb_frame.f_globals["__name__"]).startswith("keyfob."):
+            yield repr(traceback.tb_frame.f_locals)
+        traceback = traceback.tb_next

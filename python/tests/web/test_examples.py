@@ -8,6 +8,7 @@ from pathlib import Path
 
 import keyfob
 import pytest
+import site_of_tests as site_of_tests  # Of Django's, parts of an application need settings.
 from harness import serving
 
 ROOT = Path(__file__).resolve().parents[3]
