@@ -36,7 +36,7 @@ def test_another_prefix_contradicts_the_file(store: keyfob.Store, path: Path) ->
 
 
 def test_an_unknown_mode_says_which_there_are(path: Path) -> None:
-    with pytest.raises(keyfob.MisuseError, match="shared, exclusive or readonly"):
+    with pytest.raises(keyfob.MisuseError, match="one of shared, exclusive, readonly"):
         keyfob.Store.open(path, mode="private")  # type: ignore[arg-type]
 
 
