@@ -12,6 +12,8 @@ use crate::error::{panicked, raise};
 ///
 /// # Errors
 /// An `InternalError` where the work panics; what it answers else is for the caller to raise.
+#[allow(clippy::inline_always)] // what it answers is large, and so written once
+#[inline(always)]
 pub(crate) fn caught<T>(py: Python<'_>, work: impl FnOnce() -> T) -> PyResult<T> {
     // What the library guards by locks is sound after a panic: a change that panicked was not
     // committed.

@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use keyfob::Verified;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
@@ -10,7 +9,6 @@ use crate::arguments::Keywords;
 use crate::error::{misuse, note_refusals};
 use crate::guard::detached;
 use crate::options::options;
-use crate::verified::VerifiedKey;
 
 /// An open store of API keys: one file, which several processes may have open.
 ///
@@ -21,15 +19,6 @@ use crate::verified::VerifiedKey;
 pub(crate) struct Store {
     pub(crate) store: keyfob::Store,
     mode: &'static str,
-}
-
-impl Store {
-    pub(crate) fn verified(&self, verified: Verified) -> VerifiedKey {
-        VerifiedKey {
-            verified,
-            store: self.store.clone(),
-        }
-    }
 }
 
 #[pymethods]

@@ -36,19 +36,20 @@ impl Store {
         owner: Given<'_, '_>,
         ip: Given<'_, '_>,
     ) -> PyResult<VerifiedKey> {
-        let required = Keywords {
+        let asked = Keywords {
             scopes,
             any_scopes,
             project,
             environment,
             owner,
             ip,
-        }
-        .read(py)?;
+        };
         let token = read::presented(token)?;
-        let answer = caught(py, || this.get().store.verify(token, required.request()))?;
+        let answer = asked.required(py, |request| {
+            caught(py, || this.get().store.verify(token, request))
+        })?;
         match answer {
-            Ok(verified) => Ok(this.get().verified(verified)),
+            Ok(verified) => Ok(VerifiedKey::new(this, verified)),
             Err(error) => Err(raise_verification(py, error, refused_key())),
         }
     }
@@ -69,19 +70,20 @@ impl Store {
         owner: Given<'_, '_>,
         ip: Given<'_, '_>,
     ) -> PyResult<Py<PyAny>> {
-        let required = Keywords {
+        let asked = Keywords {
             scopes,
             any_scopes,
             project,
             environment,
             owner,
             ip,
-        }
-        .read(py)?;
+        };
         let token = read::presented(token)?;
-        let answer = caught(py, || this.get().store.verify(token, required.request()))?;
+        let answer = asked.required(py, |request| {
+            caught(py, || this.get().store.verify(token, request))
+        })?;
         match answer {
-            Ok(verified) => Ok(Py::new(py, this.get().verified(verified))?.into_any()),
+            Ok(verified) => Ok(Py::new(py, VerifiedKey::new(this, verified))?.into_any()),
             Err(VerifyError::Denied(why)) => denied(py, why),
             Err(error) => Err(raise_verification(py, error, refused_key())),
         }
@@ -103,21 +105,20 @@ impl Store {
         owner: Given<'_, '_>,
         ip: Given<'_, '_>,
     ) -> PyResult<VerifiedKey> {
-        let required = Keywords {
+        let asked = Keywords {
             scopes,
             any_scopes,
             project,
             environment,
             owner,
             ip,
-        }
-        .read(py)?;
+        };
         let (token, at) = (read::presented(token)?, read::timestamp("at", at)?);
-        let answer = caught(py, || {
-            this.get().store.verify_at(token, required.request(), at)
+        let answer = asked.required(py, |request| {
+            caught(py, || this.get().store.verify_at(token, request, at))
         })?;
         match answer {
-            Ok(verified) => Ok(this.get().verified(verified)),
+            Ok(verified) => Ok(VerifiedKey::new(this, verified)),
             Err(error) => Err(raise_verification(py, error, None)),
         }
     }
@@ -139,23 +140,20 @@ impl Store {
         owner: Given<'_, '_>,
         ip: Given<'_, '_>,
     ) -> PyResult<Option<VerifiedKey>> {
-        let required = Keywords {
+        let asked = Keywords {
             scopes,
             any_scopes,
             project,
             environment,
             owner,
             ip,
-        }
-        .read(py)?;
+        };
         let value = value.map_or(Ok(&b""[..]), read::presented)?;
-        let answer = caught(py, || {
-            this.get()
-                .store
-                .verify_authorization(value, required.request())
+        let answer = asked.required(py, |request| {
+            caught(py, || this.get().store.verify_authorization(value, request))
         })?;
         match answer {
-            Ok(verified) => Ok(verified.map(|verified| this.get().verified(verified))),
+            Ok(verified) => Ok(verified.map(|verified| VerifiedKey::new(this, verified))),
             Err(error) => Err(raise_verification(py, error, refused_key())),
         }
     }
@@ -175,17 +173,18 @@ impl Store {
         owner: Given<'_, '_>,
         ip: Given<'_, '_>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let required = Keywords {
+        let asked = Keywords {
             scopes,
             any_scopes,
             project,
             environment,
             owner,
             ip,
-        }
-        .read(py)?;
+        };
         let token = read::presented(token)?;
-        let explained = detached(py, || self.store.explain(token, required.request()))?;
+        let explained = asked.required(py, |request| {
+            detached(py, || self.store.explain(token, request))
+        })?;
         explanation(py, &explained)
     }
 
