@@ -14,7 +14,7 @@ use keyfob::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyMapping, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyString};
 
 use crate::error::{misuse, raise};
 
@@ -55,14 +55,27 @@ pub(crate) fn unexpected(verb: &str, keyword: &str) -> PyErr {
     ))
 }
 
-/// A mapping of keywords to their values, as a `dict`.
-pub(crate) fn mapping<'py>(what: &str, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
-    let Ok(mapping) = value.cast::<PyMapping>() else {
-        return Err(wrong_type(what, "a mapping", value));
-    };
-    let out = PyDict::new(value.py());
-    out.update(mapping)?;
-    Ok(out)
+/// Whether a value is a mapping. PyO3's own check prints what it meets on the way, such as Ctrl-C,
+/// together with the value, and goes on: here it is raised.
+pub(crate) fn is_mapping(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static MAPPING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if value.is_instance_of::<PyDict>() {
+        return Ok(true);
+    }
+    value.is_instance(MAPPING.import(value.py(), "collections.abc", "Mapping")?)
+}
+
+/// A mapping as a `dict`.
+pub(crate) fn mapping<'py>(
+    what: &str,
+    wanted: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    if !is_mapping(value)? {
+        return Err(wrong_type(what, wanted, value));
+    }
+    let dict = value.py().get_type::<PyDict>().call1((value,))?;
+    Ok(dict.cast_into()?)
 }
 
 /// One of the three of `keyfob._enums.Special`.
@@ -189,12 +202,8 @@ fn pairs<T>(
     value: &Bound<'_, PyAny>,
     read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
 ) -> PyResult<BTreeMap<String, T>> {
-    let Ok(mapping) = value.cast::<PyMapping>() else {
-        return Err(wrong_type("metadata", "a mapping of str to str", value));
-    };
     let mut out = BTreeMap::new();
-    for pair in mapping.items()? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    for (name, value) in mapping("metadata", "a mapping of str to str", value)? {
         out.insert(text("metadata", &name)?.to_owned(), read(&value)?);
     }
     Ok(out)

@@ -125,7 +125,7 @@ fn new_key(
 
 /// A request of `create_many`.
 fn request_of(request: &Bound<'_, PyAny>) -> PyResult<NewKey> {
-    let terms: Bound<'_, PyDict> = read::mapping("a request", request)?;
+    let terms: Bound<'_, PyDict> = read::mapping("a request", "a mapping", request)?;
     let Some(name) = terms.get_item("name")? else {
         let (what, why) = ("requests", "each needs a name".to_owned());
         return Err(misuse(request.py(), Misuse::InvalidArgument { what, why }));

@@ -2,7 +2,6 @@
 
 use keyfob::{Filter, KeyState, Misuse, Selection};
 use pyo3::prelude::*;
-use pyo3::types::PyMapping;
 
 use crate::arguments::{self as read, Keywords, Special, is_special, owned, timestamp};
 use crate::error::misuse;
@@ -55,10 +54,10 @@ pub(crate) fn selection(verb: &str, keys: &Bound<'_, PyAny>) -> PyResult<Selecti
     if is_special(keys, Special::Any)? {
         return Ok(Selection::Filter(Filter::default()));
     }
-    if !keys.is_instance_of::<PyMapping>() {
+    if !read::is_mapping(keys)? {
         return read::key_ids(keys).map(Selection::Keys);
     }
-    let filter = filter(verb, Some(&read::mapping("keys", keys)?))?;
+    let filter = filter(verb, Some(&read::mapping("keys", "a mapping", keys)?))?;
     if filter.is_empty() {
         let why = "a filter of nothing would mean every key; pass keyfob.ANY for that".to_owned();
         let what = "keys";

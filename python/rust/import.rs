@@ -3,7 +3,7 @@
 use keyfob::{Error, ForeignFormat, ImportDefaults, KeyId, Refused, limits};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyDict, PyList, PyMapping, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::arguments::{self as read, Given, text};
 use crate::error::{misuse, stopped};
@@ -58,7 +58,7 @@ impl Store {
         if let Some(tags) = tags {
             defaults.tags = read::tags(tags)?;
         }
-        if rows.is_instance_of::<PyString>() || rows.is_instance_of::<PyMapping>() {
+        if rows.is_instance_of::<PyString>() || rows.is_instance_of::<PyDict>() {
             // Of letters, or of the names of columns.
             let wanted = "an iterable of rows, such as an open file or a list";
             return Err(read::wrong_type("rows", wanted, rows));
