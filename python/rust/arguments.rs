@@ -1,21 +1,82 @@
 //! What Python passes, as the library wants it. No value is ever in a message of an error here: it
 //! may be a token that stands in the wrong place.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use ipnet::IpNet;
-use keyfob::{Change, Environment, Expiry, KeyId, Misuse, Policy, Refused, ScopeSet, Timestamp};
-use pyo3::Borrowed;
+use keyfob::{
+    Change, Environment, Expiry, KeyId, Misuse, Pepper, Policy, ProjectId, Reason, Refused, Revoke,
+    Scope, ScopeSet, Timestamp,
+};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBytes, PyMapping, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyString};
 
 use crate::error::{misuse, raise};
 
 /// An argument that may be left out.
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
+
+/// The keywords that several verbs share, and so read in one place.
+pub(crate) type Keywords<'a, 'py> = &'a Bound<'py, PyDict>;
+
+/// The keywords that were passed, with their values; None is as good as not passed.
+///
+/// # Errors
+/// A `TypeError` where one is no text, as a mapping may have it.
+pub(crate) fn stated<'py>(
+    keywords: Option<Keywords<'_, 'py>>,
+) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    let mut all = passed(keywords)?;
+    all.retain(|(_, value)| !value.is_none());
+    Ok(all)
+}
+
+/// The same where None is a value of its own.
+pub(crate) fn passed<'py>(
+    keywords: Option<Keywords<'_, 'py>>,
+) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+    let Some(keywords) = keywords else {
+        return Ok(Vec::new());
+    };
+    let each = keywords.iter();
+    each.map(|(name, value)| Ok((text("a keyword", &name)?.to_owned(), value)))
+        .collect()
+}
+
+/// What Python says itself of a keyword that a function does not have.
+pub(crate) fn unexpected(verb: &str, keyword: &str) -> PyErr {
+    PyTypeError::new_err(format!(
+        "{verb}() got an unexpected keyword argument '{keyword}'"
+    ))
+}
+
+/// Whether a value is a mapping. PyO3's own check prints what it meets on the way, such as Ctrl-C,
+/// together with the value, and goes on: here it is raised.
+pub(crate) fn is_mapping(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    static MAPPING: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
+    if value.is_instance_of::<PyDict>() {
+        return Ok(true);
+    }
+    value.is_instance(MAPPING.import(value.py(), "collections.abc", "Mapping")?)
+}
+
+/// A mapping as a `dict`.
+pub(crate) fn mapping<'py>(
+    what: &str,
+    wanted: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyDict>> {
+    if !is_mapping(value)? {
+        return Err(wrong_type(what, wanted, value));
+    }
+    let dict = value.py().get_type::<PyDict>().call1((value,))?;
+    Ok(dict.cast_into()?)
+}
 
 /// One of the three of `keyfob._enums.Special`.
 #[derive(Clone, Copy)]
@@ -57,6 +118,29 @@ pub(crate) fn text<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyRes
     })
 }
 
+pub(crate) fn owned(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<String> {
+    text(what, value).map(str::to_owned)
+}
+
+pub(crate) fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    match value.cast::<PyBool>() {
+        Ok(flag) => Ok(flag.is_true()),
+        Err(_) => Err(wrong_type(what, "a bool", value)),
+    }
+}
+
+/// A number that is not negative.
+pub(crate) fn number<T: TryFrom<u64>>(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<T> {
+    if !value.is_instance_of::<PyInt>() {
+        return Err(wrong_type(what, "an int", value));
+    }
+    let number = value
+        .extract::<u64>()
+        .ok()
+        .and_then(|n| T::try_from(n).ok());
+    number.ok_or_else(|| invalid(value.py(), what, "it is negative, or too large"))
+}
+
 /// What was presented as a token. Text that cannot be written as UTF-8 is malformed, as any other
 /// text that is no token, and not the fault of whoever asks.
 pub(crate) fn presented<'a>(token: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
@@ -84,6 +168,10 @@ pub(crate) fn texts(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Ve
 pub(crate) fn scopes(value: &Bound<'_, PyAny>) -> PyResult<ScopeSet> {
     let texts = texts("scopes", value)?;
     ScopeSet::parse(texts).map_err(|error| misuse(value.py(), error))
+}
+
+pub(crate) fn scope(value: &Bound<'_, PyAny>) -> PyResult<Scope> {
+    Scope::parse(text("scope", value)?).map_err(|error| misuse(value.py(), error))
 }
 
 pub(crate) fn tags(value: &Bound<'_, PyAny>) -> PyResult<BTreeSet<String>> {
@@ -114,12 +202,8 @@ fn pairs<T>(
     value: &Bound<'_, PyAny>,
     read: impl Fn(&Bound<'_, PyAny>) -> PyResult<T>,
 ) -> PyResult<BTreeMap<String, T>> {
-    let Ok(mapping) = value.cast::<PyMapping>() else {
-        return Err(wrong_type("metadata", "a mapping of str to str", value));
-    };
     let mut out = BTreeMap::new();
-    for pair in mapping.items()? {
-        let (name, value): (Bound<'_, PyAny>, Bound<'_, PyAny>) = pair.extract()?;
+    for (name, value) in mapping("metadata", "a mapping of str to str", value)? {
         out.insert(text("metadata", &name)?.to_owned(), read(&value)?);
     }
     Ok(out)
@@ -149,12 +233,11 @@ pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
     }
 }
 
-fn printed(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<String> {
-    let of_ipaddress = value.get_type().module()?.to_str()? == "ipaddress";
-    if of_ipaddress {
-        return value.str()?.extract();
+fn printed<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
+    if !value.is_instance_of::<PyString>() && value.get_type().module()?.to_str()? == "ipaddress" {
+        return Ok(Cow::Owned(value.str()?.extract()?));
     }
-    text(what, value).map(str::to_owned)
+    text(what, value).map(Cow::Borrowed)
 }
 
 fn invalid(py: Python<'_>, what: &'static str, why: &str) -> PyErr {
@@ -171,6 +254,47 @@ pub(crate) fn key_id(value: &Bound<'_, PyAny>) -> PyResult<KeyId> {
             &Refused::NoSuchKey("of this id".to_owned()).into(),
         )
     })
+}
+
+pub(crate) fn project_id(value: &Bound<'_, PyAny>) -> PyResult<ProjectId> {
+    let parsed = text("project_id", value)?.parse();
+    parsed.map_err(|error| misuse(value.py(), error))
+}
+
+/// Single ids, as `texts` reads texts.
+pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
+    if value.is_instance_of::<PyString>() {
+        return Ok(vec![key_id(value)?]);
+    }
+    let Ok(each) = value.try_iter() else {
+        return Err(wrong_type("keys", "an iterable of key ids", value));
+    };
+    each.map(|each| key_id(&each?)).collect()
+}
+
+/// Why, and a note.
+pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<String>) -> PyResult<Revoke> {
+    let mut revoke = Revoke::default();
+    if let Some(reason) = reason {
+        let names = "the reasons of keyfob.Reason";
+        revoke.reason = word("reason", reason, Reason::from_name, names)?;
+    }
+    revoke.note = note;
+    Ok(revoke)
+}
+
+/// 32 bytes, or 64 hexadecimal characters.
+pub(crate) fn pepper(value: &Bound<'_, PyAny>) -> PyResult<Pepper> {
+    let Ok(bytes) = value.cast::<PyBytes>() else {
+        let hex = text("pepper", value)?;
+        return Pepper::from_hex(hex).map_err(|error| misuse(value.py(), error));
+    };
+    let wrong = Misuse::InvalidPepper("give 32 bytes, or 64 hexadecimal characters");
+    let bytes = bytes
+        .as_bytes()
+        .try_into()
+        .map_err(|_| misuse(value.py(), wrong))?;
+    Ok(Pepper::new(bytes))
 }
 
 /// A member of one of the enums, or its text.
@@ -206,12 +330,23 @@ pub(crate) fn timestamp(what: &'static str, value: &Bound<'_, PyAny>) -> PyResul
     Ok(Timestamp::from_unix(whole_seconds(&value.sub(epoch)?)?))
 }
 
+pub(crate) fn maybe_time(what: &'static str, at: Given<'_, '_>) -> PyResult<Option<Timestamp>> {
+    at.map(|at| timestamp(what, at)).transpose()
+}
+
 /// A `timedelta` as whole seconds; a fraction is cut off.
 pub(crate) fn seconds(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<i64> {
     if !is_instance(value, "timedelta")? {
         return Err(wrong_type(what, "a timedelta", value));
     }
     whole_seconds(value)
+}
+
+/// A `timedelta` that is not negative.
+pub(crate) fn wait(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    value
+        .extract()
+        .map_err(|_| wrong_type(what, "a timedelta that is not negative", value))
 }
 
 fn is_instance(value: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
@@ -268,35 +403,15 @@ pub(crate) fn two_expiries() -> PyErr {
 }
 
 /// What an update does to a field: KEEP leaves it, None clears it, anything else takes its place.
-pub(crate) enum Update<'py> {
-    Keep,
-    Clear,
-    To(Bound<'py, PyAny>),
-}
-
-impl<'py> FromPyObject<'_, 'py> for Update<'py> {
-    type Error = PyErr;
-
-    fn extract(value: Borrowed<'_, 'py, PyAny>) -> PyResult<Self> {
-        if value.is_none() {
-            return Ok(Update::Clear);
-        }
-        if is_special(&value, Special::Keep)? {
-            return Ok(Update::Keep);
-        }
-        Ok(Update::To(value.to_owned()))
-    }
-}
-
-impl<'py> Update<'py> {
-    pub(crate) fn read<T>(
-        &self,
-        read: impl Fn(&Bound<'py, PyAny>) -> PyResult<T>,
-    ) -> PyResult<Change<T>> {
-        Ok(match self {
-            Update::Keep => Change::Keep,
-            Update::Clear => Change::Clear,
-            Update::To(value) => Change::Set(read(value)?),
-        })
+pub(crate) fn change<'py, T>(
+    value: &Bound<'py, PyAny>,
+    read: impl Fn(&Bound<'py, PyAny>) -> PyResult<T>,
+) -> PyResult<Change<T>> {
+    if value.is_none() {
+        Ok(Change::Clear)
+    } else if is_special(value, Special::Keep)? {
+        Ok(Change::Keep)
+    } else {
+        read(value).map(Change::Set)
     }
 }

@@ -36,15 +36,20 @@ pub(crate) fn note_refusals(store: &keyfob::Store) {
 }
 
 /// The key whose token was just refused in this thread, known to who holds its secret alone.
-fn refused_key() -> Option<String> {
+pub(crate) fn refused_key() -> Option<String> {
     REFUSED.take().map(|key| key.to_string())
 }
 
-/// The exception of a verification that did not succeed.
-pub(crate) fn raise_verification(py: Python<'_>, error: VerifyError) -> PyErr {
+/// The exception of a verification that did not succeed, of a token whose secret may be one of a
+/// key's own.
+pub(crate) fn raise_verification(
+    py: Python<'_>,
+    error: VerifyError,
+    key_id: Option<String>,
+) -> PyErr {
     match error {
         VerifyError::Denied(denied) => {
-            exception(py, denied.code(), &denied.to_string(), None, refused_key())
+            exception(py, denied.code(), &denied.to_string(), None, key_id)
         }
         VerifyError::Store(error) => raise(py, &error.into()),
         // What a version to come may add has a code, and says what it is.
@@ -55,6 +60,15 @@ pub(crate) fn raise_verification(py: Python<'_>, error: VerifyError) -> PyErr {
 /// The exception of an argument that can never be right.
 pub(crate) fn misuse(py: Python<'_>, misuse: Misuse) -> PyErr {
     raise(py, &misuse.into())
+}
+
+/// The exception of what stopped a verb of many keys, with what it answers for those before.
+pub(crate) fn stopped(py: Python<'_>, error: &Error, outcome: &Bound<'_, PyAny>) -> PyErr {
+    let raised = raise(py, error);
+    match raised.value(py).setattr("outcome", outcome) {
+        Ok(()) => raised,
+        Err(error) => error,
+    }
 }
 
 /// The exception of a panic that was caught.

@@ -3,16 +3,81 @@
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use keyfob::{Error, Event, EventKind, KeyField, KeyTerms, LogQuery, ProjectField, Subject};
+use keyfob::{
+    Error, Event, EventKind, KeyField, KeyTerms, LogQuery, Misuse, ProjectField, Subject,
+};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
+use crate::arguments::{self as read, Given, maybe_time};
+use crate::error::misuse;
 use crate::guard::detached;
 use crate::info::{
     datetime, datetime_ms, duration, frozen_map, make, maybe_datetime, policy, python, ranges,
     scope_set,
 };
+use crate::store::Store;
+
+#[pymethods]
+impl Store {
+    /// The log, in order, as an iterator: events `after` a sequence, about a key, about a project
+    /// (by name or id) and its keys, from a time on (`since`), and before one (`until`). Every event
+    /// is checked against the one before it.
+    ///
+    /// No transaction stays open between two events. Raises `StoreError` with the code GONE where
+    /// the log was pruned beyond `after`.
+    #[pyo3(signature = (*, after=None, key_id=None, project=None, since=None, until=None))]
+    fn log(
+        &self,
+        after: Option<u64>,
+        key_id: Given<'_, '_>,
+        project: Option<String>,
+        since: Given<'_, '_>,
+        until: Given<'_, '_>,
+    ) -> PyResult<EventIterator> {
+        let mut query = LogQuery::default();
+        query.after = after;
+        query.key = key_id.map(read::key_id).transpose()?;
+        query.project = project;
+        query.from = maybe_time("since", since)?;
+        query.until = maybe_time("until", until)?;
+        Ok(EventIterator::new(self.store.clone(), query))
+    }
+
+    /// Checks that every event that the log holds follows from the one before.
+    ///
+    /// Raises `StoreCorrupted` for the first that does not.
+    fn verify_log<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let chain = detached(py, || self.store.verify_log())?;
+        make!(py, "ChainCheck", {
+            first: chain.first,
+            last: chain.last,
+            head: PyBytes::new(py, &chain.head),
+        })
+    }
+
+    /// Whether the log had this hash at this sequence: what was noted elsewhere, from
+    /// `verify_log` or an `Event`, still holds.
+    ///
+    /// Raises `StoreError` with the code GONE where the event was pruned.
+    fn check_expected(&self, py: Python<'_>, sequence: u64, hash: &[u8]) -> PyResult<bool> {
+        let Ok(hash) = hash.try_into() else {
+            let (what, why) = ("hash", "it has 32 bytes".to_owned());
+            return Err(misuse(py, Misuse::InvalidArgument { what, why }));
+        };
+        detached(py, || self.store.check_expected(sequence, hash))
+    }
+
+    /// Removes the events up to and including a sequence, and answers how many there were. The hash
+    /// at the cut is kept, so that the rest stays provable.
+    ///
+    /// Raises `MisuseError` for a sequence beyond the last.
+    #[pyo3(signature = (through, /))]
+    fn prune_log(&self, py: Python<'_>, through: u64) -> PyResult<u64> {
+        detached(py, || self.store.prune_log(through))
+    }
+}
 
 const BATCH: usize = 256;
 

@@ -12,6 +12,8 @@ use crate::error::{panicked, raise};
 ///
 /// # Errors
 /// An `InternalError` where the work panics; what it answers else is for the caller to raise.
+#[allow(clippy::inline_always)] // what it answers is large, and so written once
+#[inline(always)]
 pub(crate) fn caught<T>(py: Python<'_>, work: impl FnOnce() -> T) -> PyResult<T> {
     // What the library guards by locks is sound after a panic: a change that panicked was not
     // committed.
@@ -26,11 +28,19 @@ pub(crate) fn detached<T: Send, E: Into<Error> + Send>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, E> + Send,
 ) -> PyResult<T> {
+    caught_detached(py, work)?.map_err(|error| raise(py, &error.into()))
+}
+
+/// The same for what answers how far it got, and not only whether it got there.
+///
+/// # Errors
+/// An `InternalError` where the work panics.
+pub(crate) fn caught_detached<T: Send>(
+    py: Python<'_>,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<T> {
     let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
-    match done {
-        Ok(done) => done.map_err(|error| raise(py, &error.into())),
-        Err(_) => Err(panicked(py)),
-    }
+    done.map_err(|_| panicked(py))
 }
 
 /// Runs long work without the GIL, which Ctrl-C breaks off between two of its steps.

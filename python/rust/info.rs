@@ -1,8 +1,9 @@
 //! What the store answers, as the values of `keyfob._info`.
 
 use keyfob::{
-    Backup, CheckOutcome, Code, Denied, Explanation, IntegrityReport, KeyInfo, KeyState, OldSecret,
-    Policy, ProjectInfo, Pruned, Revocation, ScopeSet, SecretUse, Timestamp,
+    Backup, CheckOutcome, Code, Compacted, Denied, Explanation, IntegrityReport, KeyInfo, KeyState,
+    OldSecret, PepperInfo, Policy, ProjectInfo, Pruned, Restored, Revocation, ScopeSet, SecretUse,
+    StoreInfo, Timestamp,
 };
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -185,6 +186,64 @@ pub(crate) fn backup<'py>(py: Python<'py>, backup: &Backup) -> PyResult<Bound<'p
         sequence: backup.sequence,
         keys: backup.keys,
         bytes: backup.bytes,
+    })
+}
+
+pub(crate) fn compacted<'py>(
+    py: Python<'py>,
+    compacted: &Compacted,
+) -> PyResult<Bound<'py, PyAny>> {
+    make!(py, "Compacted", {
+        bytes_before: compacted.bytes_before,
+        bytes_after: compacted.bytes_after,
+    })
+}
+
+pub(crate) fn restored<'py>(py: Python<'py>, restored: &Restored) -> PyResult<Bound<'py, PyAny>> {
+    let keys = |keys: &[KeyInfo]| {
+        let each = keys.iter().map(|key| key_info(py, key));
+        PyTuple::new(py, each.collect::<PyResult<Vec<_>>>()?)
+    };
+    make!(py, "Restored", {
+        keys: restored.keys,
+        projects: restored.projects,
+        sequence: restored.sequence,
+        common_sequence: restored.common_sequence,
+        kept_away: restored.kept_away,
+        conflicts: keys(&restored.conflicts)?,
+        project_conflicts: PyTuple::new(py, &restored.project_conflicts)?,
+        uncertain: keys(&restored.uncertain)?,
+        set_aside: restored.set_aside.as_ref(),
+    })
+}
+
+pub(crate) fn store_info<'py>(py: Python<'py>, info: &StoreInfo) -> PyResult<Bound<'py, PyAny>> {
+    let pepper = match info.pepper {
+        PepperInfo::None => "none",
+        PepperInfo::Set => "set",
+        _ => "changing",
+    };
+    make!(py, "StoreInfo", {
+        path: &info.path,
+        format: info.format,
+        store_id: PyBytes::new(py, &info.store_id),
+        prefix: info.prefix.as_str(),
+        created_at: datetime(py, info.created_at)?,
+        sequence: info.sequence,
+        head: PyBytes::new(py, &info.head),
+        log_begins_after: info.log_begins_after,
+        keys: info.keys,
+        projects: info.projects,
+        digests: info.digests,
+        tombstones: info.tombstones,
+        pepper: pepper,
+        mark: datetime(py, info.mark)?,
+        clock: datetime(py, info.clock)?,
+        clock_ahead: info.clock_ahead,
+        policy: policy(py, &info.policy)?,
+        file_bytes: info.file_bytes,
+        read_only: info.read_only,
+        scanner_expression: &info.scanner_expression,
     })
 }
 

@@ -24,17 +24,28 @@ compile_error!(
 );
 
 mod arguments;
+mod backup;
+mod bulk;
 mod clock;
 mod command;
+mod create;
 mod error;
 mod events;
+mod filter;
 mod guard;
+mod import;
 mod info;
 mod issued;
 mod keys;
+mod lifecycle;
+mod options;
+mod projects;
 mod requirement;
+mod scan;
+mod settings;
 mod store;
 mod verified;
+mod verify;
 
 use pyo3::prelude::*;
 

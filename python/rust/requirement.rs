@@ -1,12 +1,17 @@
 //! What a verification asks for, from the keywords that all of them take.
+//!
+//! What is the same for many requests is compiled once and kept, under what was asked in so many
+//! bytes: the library remembers which keys grant the scopes of a requirement that it has met before.
 
-use std::net::IpAddr;
-use std::sync::LazyLock;
+use std::borrow::Cow;
+use std::cell::RefCell;
 
-use keyfob::{Request, Requirement};
+use keyfob::{Environment, Misuse, Request, Requirement};
 use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+use rustc_hash::FxHashMap;
 
-use crate::arguments::{Given, Special, address, environment, is_special, text, texts};
+use crate::arguments::{Given, Special, address, is_special, text, wrong_type};
 use crate::error::misuse;
 
 /// The keywords of a verification, as Python passes them.
@@ -19,79 +24,166 @@ pub(crate) struct Keywords<'a, 'py> {
     pub(crate) ip: Given<'a, 'py>,
 }
 
-/// What is required, and what only this request knows.
-pub(crate) struct Required<'a> {
-    /// None asks for nothing but what always holds.
-    requirement: Option<Requirement>,
-    project: Option<&'a str>,
-    owner: Option<&'a str>,
-    ip: Option<IpAddr>,
-}
-
-impl<'a> Keywords<'a, '_> {
+impl Keywords<'_, '_> {
+    /// Reads them, and runs with what they ask for.
+    ///
     /// # Errors
     /// A `TypeError` or a `MisuseError` for what can never be right.
-    pub(crate) fn read(&self, py: Python<'_>) -> PyResult<Required<'a>> {
+    pub(crate) fn required<T>(
+        &self,
+        py: Python<'_>,
+        run: impl FnOnce(Request<'_>) -> PyResult<T>,
+    ) -> PyResult<T> {
         let any_project = match self.project {
             Some(project) => is_special(project, Special::Any)?,
             None => false,
         };
-        Ok(Required {
-            requirement: self.compile(py, any_project)?,
-            project: match self.project {
-                Some(project) if !any_project => Some(text("project", project)?),
-                _ => None,
-            },
-            owner: self.owner.map(|owner| text("owner", owner)).transpose()?,
-            ip: self.ip.map(address).transpose()?,
-        })
-    }
-
-    fn compile(&self, py: Python<'_>, any_project: bool) -> PyResult<Option<Requirement>> {
+        let project = match self.project {
+            Some(project) if !any_project => Some(text("project", project)?),
+            _ => None,
+        };
+        let owner = self.owner.map(|owner| text("owner", owner)).transpose()?;
+        let ip = self.ip.map(address).transpose()?;
+        let of_this_request = |requirement: &Requirement| {
+            let mut request = requirement.request();
+            if let Some(project) = project {
+                request = request.project(project);
+            }
+            if let Some(owner) = owner {
+                request = request.owner(owner);
+            }
+            if let Some(ip) = ip {
+                request = request.ip(ip);
+            }
+            run(request)
+        };
         let nothing =
             self.scopes.is_none() && self.any_scopes.is_none() && self.environment.is_none();
         if nothing && !any_project {
-            return Ok(None);
+            return of_this_request(const { &Requirement::new() });
         }
-        let refuse = |error| misuse(py, error);
-        let mut requirement = Requirement::new();
-        if let Some(scopes) = self.scopes {
-            requirement = requirement
-                .scopes(texts("scopes", scopes)?)
-                .map_err(refuse)?;
+        let asked = self.describe(any_project)?;
+        compiled(&asked, of_this_request).unwrap_or_else(|error| Err(misuse(py, error)))
+    }
+
+    /// What is asked that is the same for many requests, as [`compile`] reads it.
+    fn describe(&self, any_project: bool) -> PyResult<Cow<'_, [u8]>> {
+        let nothing_else = self.any_scopes.is_none() && self.environment.is_none() && !any_project;
+        if let Some(scope) = self.scopes
+            && nothing_else
+            && scope.is_instance_of::<PyString>()
+        {
+            return Ok(Cow::Borrowed(text("scopes", scope)?.as_bytes()));
         }
-        if let Some(scopes) = self.any_scopes {
-            requirement = requirement
-                .any_scopes(texts("any_scopes", scopes)?)
-                .map_err(refuse)?;
-        }
+        let mut asked = Vec::with_capacity(64);
         if any_project {
-            requirement = requirement.any_project();
+            asked.push(ANY_PROJECT);
         }
         match self.environment {
-            Some(any) if is_special(any, Special::Any)? => {
-                requirement = requirement.any_environment();
-            }
-            Some(named) => requirement = requirement.environment(environment(named)?),
+            Some(any) if is_special(any, Special::Any)? => asked.push(ANY_ENVIRONMENT),
+            Some(named) => add(&mut asked, ENVIRONMENT, text("environment", named)?),
             None => {}
         }
-        Ok(Some(requirement))
+        if let Some(scopes) = self.any_scopes {
+            asked.push(ANY_SCOPES);
+            add_scopes(&mut asked, "any_scopes", scopes)?;
+        }
+        if let Some(scopes) = self.scopes {
+            asked.push(SCOPES);
+            add_scopes(&mut asked, "scopes", scopes)?;
+        }
+        Ok(Cow::Owned(asked))
     }
 }
 
-impl Required<'_> {
-    pub(crate) fn request(&self) -> Request<'_> {
-        static NOTHING: LazyLock<Requirement> = LazyLock::new(Requirement::new);
-        let mut request = self.requirement.as_ref().unwrap_or(&NOTHING).request();
-        if let Some(project) = self.project {
-            request = request.project(project);
+// What a part of a description is, said before it. None of these bytes is in any UTF-8, so that one
+// that begins with no such byte is of a single scope that is required, and nothing else.
+const ANY_PROJECT: u8 = 0xf8;
+const ANY_ENVIRONMENT: u8 = 0xf9;
+const ENVIRONMENT: u8 = 0xfa;
+const ANY_SCOPES: u8 = 0xfb;
+const SCOPES: u8 = 0xfc;
+const SCOPE: u8 = 0xfd;
+
+fn add(asked: &mut Vec<u8>, what: u8, text: &str) {
+    asked.push(what);
+    asked.extend_from_slice(text.as_bytes());
+}
+
+/// A single `str` is one scope, and not an iterable of its letters.
+fn add_scopes(asked: &mut Vec<u8>, what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    if value.is_instance_of::<PyString>() {
+        add(asked, SCOPE, text(what, value)?);
+    } else if let Ok(tuple) = value.cast::<PyTuple>() {
+        for scope in tuple.iter_borrowed() {
+            add(asked, SCOPE, text(what, &scope)?);
         }
-        if let Some(owner) = self.owner {
-            request = request.owner(owner);
+    } else if let Ok(each) = value.try_iter() {
+        for scope in each {
+            add(asked, SCOPE, text(what, &scope?)?);
         }
-        if let Some(ip) = self.ip {
-            request = request.ip(ip);
-        }
-        request
+    } else {
+        return Err(wrong_type(what, "a str or an iterable of str", value));
     }
+    Ok(())
+}
+
+fn compile(asked: &[u8]) -> Result<Requirement, Misuse> {
+    let mut requirement = Requirement::new();
+    if asked.first().is_none_or(|first| *first < ANY_PROJECT) {
+        return requirement.scopes([str::from_utf8(asked).unwrap_or_default()]);
+    }
+    let (mut all, mut any): (Option<Vec<&str>>, Option<Vec<&str>>) = (None, None);
+    let mut at = asked;
+    while let [what, rest @ ..] = at {
+        let end = rest.iter().position(|byte| *byte >= ANY_PROJECT);
+        let (part, next) = rest.split_at(end.unwrap_or(rest.len()));
+        let part = str::from_utf8(part).unwrap_or_default();
+        match *what {
+            ANY_PROJECT => requirement = requirement.any_project(),
+            ANY_ENVIRONMENT => requirement = requirement.any_environment(),
+            ENVIRONMENT => requirement = requirement.environment(Environment::parse(part)?),
+            ANY_SCOPES => any = Some(Vec::new()),
+            SCOPES => all = Some(Vec::new()),
+            // Those of `scopes` come last.
+            _ => all
+                .as_mut()
+                .or(any.as_mut())
+                .into_iter()
+                .for_each(|list| list.push(part)),
+        }
+        at = next;
+    }
+    if let Some(scopes) = all {
+        requirement = requirement.scopes(scopes)?;
+    }
+    if let Some(scopes) = any {
+        requirement = requirement.any_scopes(scopes)?;
+    }
+    Ok(requirement)
+}
+
+/// A program has some dozens. One that makes them up for each request would fill any memory.
+const MOST_KEPT: usize = 512;
+
+/// Runs with the requirement of a description: the one that was made of it before, where this
+/// thread still keeps it. Nothing is shared between threads, and so nothing waited for.
+fn compiled<T>(asked: &[u8], run: impl FnOnce(&Requirement) -> T) -> Result<T, Misuse> {
+    thread_local! {
+        static KEPT: RefCell<FxHashMap<Box<[u8]>, Requirement>> = RefCell::default();
+    }
+    KEPT.with(|kept| {
+        if let Some(requirement) = kept.borrow().get(asked) {
+            return Ok(run(requirement));
+        }
+        let requirement = compile(asked)?;
+        // It is lent to a verification that goes on meanwhile, where that led to code of Python's.
+        if let Ok(mut kept) = kept.try_borrow_mut() {
+            if kept.len() >= MOST_KEPT {
+                kept.clear();
+            }
+            kept.insert(asked.into(), requirement.clone());
+        }
+        Ok(run(&requirement))
+    })
 }

@@ -10,6 +10,7 @@ use crate::arguments::text;
 use crate::error::misuse;
 use crate::guard::detached;
 use crate::info::{key_info, maybe_datetime, python, scope_set};
+use crate::store::Store;
 
 /// A key whose token was verified: what the decision knew. It keeps no token.
 ///
@@ -18,16 +19,26 @@ use crate::info::{key_info, maybe_datetime, python, scope_set};
 #[pyclass(frozen, module = "keyfob")]
 pub(crate) struct VerifiedKey {
     pub(crate) verified: Verified,
-    pub(crate) store: keyfob::Store,
+    // Python counts who holds it for less than the library's own handle takes to be cloned.
+    store: Py<Store>,
 }
 
 impl VerifiedKey {
+    #[inline]
+    pub(crate) fn new(store: &Bound<'_, Store>, verified: Verified) -> Self {
+        VerifiedKey {
+            verified,
+            store: store.clone().unbind(),
+        }
+    }
+
     fn key_id(&self) -> KeyId {
         self.verified.key_id()
     }
 
     fn field<'py>(&self, py: Python<'py>, name: &str) -> PyResult<Bound<'py, PyAny>> {
-        let key = detached(py, || self.store.get(self.key_id()))?;
+        let (store, id) = (&self.store.get().store, self.key_id());
+        let key = detached(py, || store.get(id))?;
         key_info(py, &key)?.getattr(name)
     }
 }

@@ -96,6 +96,19 @@ def test_a_token_in_the_wrong_place_is_in_no_error(store: keyfob.Store) -> None:
         lambda: store.create("b", expires_at=token),  # type: ignore[arg-type]
         lambda: store.create("b", metadata=token),  # type: ignore[arg-type]
         lambda: store.create(1),  # type: ignore[arg-type]
+        lambda: store.create_many([{"name": "b", "environment": token}]),
+        lambda: store.revoke_many([token]),
+        lambda: store.revoke_many({"state": token}),
+        lambda: store.update_many(keyfob.ANY, expires_in=token),  # type: ignore[arg-type]
+        lambda: store.import_keys(token, []),
+        lambda: store.import_keys("raw", token),
+        lambda: store.project_by_id(token),
+        lambda: store.count(order=token),  # type: ignore[call-arg]
+        lambda: store.resolve(token),
+        lambda: keyfob.Store.open(store.path, pepper=token),
+        lambda: keyfob.Store.set_pepper(store.path, token),
+        lambda: store.verify_at(token, token),  # type: ignore[arg-type]
+        lambda: store.verify(token).has_scope(token + "*"),
     ]
     for call in calls:
         with pytest.raises((keyfob.KeyfobError, TypeError)) as caught:

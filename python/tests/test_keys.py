@@ -315,6 +315,47 @@ def test_a_listing_that_is_not_read_to_its_end_keeps_nobody_from_writing(
     assert next(listing, None) is None
 
 
+def test_a_listing_that_is_left_anywhere_goes_on_from_there(store: keyfob.Store) -> None:
+    made = [store.create(f"key {number}").key for number in range(7)]
+    for order in ("created", "name", "expires"):
+        for limit in (None, 5):
+            listing = store.list(order=order, limit=limit, reverse=True)
+            assert listing.cursor is None
+            found = [next(listing).id for _ in range(3)]
+            assert listing.cursor is not None
+            found += [key.id for key in store.list(order=order, reverse=True, cursor=listing.cursor)]
+            assert sorted(found) == sorted(key.id for key in made)
+    assert list(store.list(tag="none")) == [] and store.list(tag="none").cursor is None
+
+
+def test_keys_are_counted_and_unused_ones_reported_by_the_keywords_of_list(
+    store: keyfob.Store,
+) -> None:
+    one, two, three = (store.create(name, tags="t" if name == "c" else None) for name in "abc")
+    assert store.count() == 3 and store.count(tag="t") == 1
+    assert store.count(state=[KeyState.ACTIVE, "revoked"], owner=None) == 3
+    store.verify(two.token)
+    assert {key.id for key in store.least_recently_used(2)} == {one.key.id, three.key.id}
+    assert [key.id for key in store.least_recently_used(9, never_used=False)][-1] == two.key.id
+    assert [key.id for key in store.least_recently_used(9, tag="t")] == [three.key.id]
+    with pytest.raises(TypeError, match=r"count\(\) got an unexpected keyword argument 'tags'"):
+        store.count(tags="t")  # type: ignore[call-arg]
+    with pytest.raises(keyfob.MisuseError):
+        store.least_recently_used(10_001)
+    with pytest.raises(TypeError, match="never_used must be a bool, not str"):
+        store.count(never_used="no")  # type: ignore[arg-type]
+
+
+def test_a_key_is_resolved_by_the_end_of_its_id(store: keyfob.Store) -> None:
+    key = store.create("a").key
+    assert store.resolve(key.id) == store.resolve(key.hint[-6:]) == key.id
+    store.prune()
+    with pytest.raises(keyfob.NoSuchKey):
+        store.resolve("000000")
+    with pytest.raises(keyfob.MisuseError, match="at least the last 6"):
+        store.resolve(key.id[-5:])
+
+
 def test_threads_that_share_a_listing_have_each_key_once(store: keyfob.Store) -> None:
     for number in range(150):
         store.create(f"key {number}")
@@ -354,3 +395,48 @@ def test_pruning_takes_away_what_was_revoked_or_expired_before_a_time(path: Path
             with pytest.raises(keyfob.NoSuchKey):
                 store.get(key.id)
         assert [key.id for key in store.list()] == [kept.id]
+
+
+def test_a_key_makes_another_of_at_most_its_own_rights(store: keyfob.Store) -> None:
+    store.create_project("shop", scopes="*")
+    parent = store.create("p", scopes="orders:*", project="shop", owner="ann", ip_list="10.0.0.0/8")
+    verified = store.verify(parent.token, project="shop", ip="10.1.2.3")
+    child = store.create_within(verified, "c", scopes="orders:read", metadata={"k": "v"})
+    assert (child.key.project, child.key.owner) == ("shop", "ann")
+    assert child.key.ip_list == parent.key.ip_list and child.key.metadata == {"k": "v"}
+    created = list(store.log(key_id=child.key.id))[0]
+    assert created.details["within"] == parent.key.id
+    with pytest.raises(keyfob.RefusedError) as caught:
+        store.create_within(verified, "d", scopes="stock:read")
+    assert caught.value.code is keyfob.Code.SCOPE_NOT_ALLOWED
+    with pytest.raises(keyfob.RefusedError) as beyond:
+        store.create_within(verified, "d", owner="eve")
+    assert beyond.value.code is keyfob.Code.BEYOND_PARENT
+    store.revoke(parent.key.id)
+    with pytest.raises(keyfob.KeyRevoked):
+        store.create_within(verified, "d", scopes="orders:read")
+    with pytest.raises(TypeError):
+        store.create_within(parent.key, "d")  # type: ignore[arg-type]
+
+
+def test_who_presents_a_token_that_is_good_may_end_it(store: keyfob.Store) -> None:
+    first = store.create("a", scopes="a", environment="test")
+    second = store.rotate(first.key.id, grace=timedelta(days=1))
+    # The old one ends itself alone.
+    assert store.revoke_token(first.token).state is KeyState.ACTIVE
+    assert not store.check(first.token, environment="test")
+    assert store.check(second.token, environment="test")
+    revoked = store.revoke_token(second.token.encode(), reason=Reason.KEY_COMPROMISE, note="mine")
+    assert revoked.state is KeyState.REVOKED and revoked.revocation is not None
+    assert (revoked.revocation.reason, revoked.revocation.note) == (Reason.KEY_COMPROMISE, "mine")
+    with pytest.raises(keyfob.TokenNotFound):
+        store.revoke_token(second.token)
+    with pytest.raises(keyfob.MalformedToken):
+        store.revoke_token("\ud800")
+
+
+def test_an_old_token_ends_the_whole_key_where_that_is_asked(store: keyfob.Store) -> None:
+    first = store.create("a")
+    second = store.rotate(first.key.id, grace=timedelta(days=1))
+    assert store.revoke_token(first.token, whole_key=True).state is KeyState.REVOKED
+    assert not store.check(second.token)

@@ -36,7 +36,7 @@ def test_another_prefix_contradicts_the_file(store: keyfob.Store, path: Path) ->
 
 
 def test_an_unknown_mode_says_which_there_are(path: Path) -> None:
-    with pytest.raises(keyfob.MisuseError, match="shared, exclusive or readonly"):
+    with pytest.raises(keyfob.MisuseError, match="one of shared, exclusive, readonly"):
         keyfob.Store.open(path, mode="private")  # type: ignore[arg-type]
 
 
@@ -185,3 +185,57 @@ def test_a_child_of_a_fork_may_not_use_an_exclusive_store(path: Path) -> None:
                 os._exit(status)
         assert os.waitpid(child, 0)[1] == 0
         store.create("parent")
+
+
+def test_the_options_of_opening_are_taken(path: Path) -> None:
+    policy = keyfob.Policy(default_lifetime=timedelta(days=1))
+    options: keyfob.StoreOptions = {
+        "prefix": "acme",
+        "policy": policy,
+        "check_on_open": "always",
+        "page_cache_bytes": 1 << 20,
+        "key_cache_bytes": 0,
+        "map_header": False,
+        "flush_every": timedelta(seconds=1),
+        "read_timeout": timedelta(seconds=1),
+        "retired_pepper": b"\0" * 32,
+    }
+    with keyfob.Store.open(path, create=True, **options) as store:
+        assert store.policy() == policy
+        token = store.create("a").token
+        assert store.check(token) and store.check(token)
+    with pytest.raises(keyfob.StoreError) as caught:
+        keyfob.Store.open(path, policy=keyfob.Policy(expiry_required=True))
+    assert caught.value.code is keyfob.Code.OPTIONS_CONTRADICT
+    keyfob.Store.open(path, policy=None, least_sequence=None, check_on_open="never").close()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "kind", "message"),
+    [
+        ("check_on_open", "sometimes", keyfob.MisuseError, "one of auto, always, never"),
+        ("key_cache_bytes", -1, keyfob.MisuseError, "negative, or too large"),
+        ("least_sequence", 1 << 64, keyfob.MisuseError, "negative, or too large"),
+        ("page_cache_bytes", "much", TypeError, "page_cache_bytes must be an int, not str"),
+        ("map_header", 1, TypeError, "map_header must be a bool, not int"),
+        ("flush_every", 5, TypeError, "flush_every must be a timedelta that is not negative"),
+        ("flush_every", timedelta(-1), TypeError, "not negative"),
+        ("clock", timezone.utc, TypeError, "clock must be a keyfob.ManualClock"),
+        ("policy", {}, TypeError, "policy must be a keyfob.Policy"),
+        ("prefix", 1, TypeError, "prefix must be a str, not int"),
+        ("file_mode", 0o666, keyfob.MisuseError, "0600, 0640 or 0660"),
+        ("peper", b"", TypeError, r"open\(\) got an unexpected keyword argument 'peper'"),
+    ],
+)
+def test_an_option_that_is_not_of_its_form_says_what_is(
+    path: Path, option: str, value: object, kind: "type[Exception]", message: str
+) -> None:
+    keyfob.Store.open(path, create=True, prefix="acme").close()
+    with pytest.raises(kind, match=message):
+        keyfob.Store.open(path, **{option: value})  # type: ignore[arg-type]
+
+
+def test_a_store_that_is_only_read_cannot_be_checked_as_it_is_opened(path: Path) -> None:
+    keyfob.Store.open(path, create=True, prefix="acme").close()
+    with pytest.raises(keyfob.MisuseError, match="read-only"):
+        keyfob.Store.open(path, mode="readonly", check_on_open="always")

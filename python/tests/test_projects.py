@@ -121,3 +121,16 @@ def test_a_log_of_more_than_a_batch_is_read_to_its_end(store: keyfob.Store) -> N
         store.disable(key.id)
         store.enable(key.id)
     assert [event.sequence for event in store.log()] == list(range(1, 303))
+
+
+def test_a_project_is_found_by_its_id_also_once_it_is_deleted(store: keyfob.Store) -> None:
+    project = store.create_project("shop")
+    assert store.project_by_id(project.id) == project
+    store.create("a", project="shop")
+    store.delete_project("shop")
+    assert store.project_by_id(project.id).deleted_at is not None
+    assert [deleted.id for deleted in store.projects(deleted=True)] == [project.id]
+    with pytest.raises(keyfob.NoSuchProject):
+        store.project_by_id("02p5oQZoHTv0zeY5yG21K3")
+    with pytest.raises(keyfob.MisuseError, match="project id"):
+        store.project_by_id("shop")

@@ -32,6 +32,13 @@ def values(store: keyfob.Store) -> "list[object]":
         store.check("nothing"),
         rotated.metadata,
         *store.log(),
+        *store.scan_bytes(issued.token),
+        store.import_keys("raw", ["too short"]),
+        store.disable_many(keyfob.ANY),
+        store.verify_log(),
+        store.check_integrity(),
+        store.compact(),
+        store.stats(),
     ]
 
 
@@ -88,7 +95,7 @@ def test_the_version_is_that_of_the_wheel() -> None:
 
 
 def test_the_package_exports_every_name_of_its_parts() -> None:
-    parts = (keyfob._enums, keyfob._info, keyfob._native, keyfob.errors)
+    parts = (keyfob._enums, keyfob._info, keyfob._keywords, keyfob._native, keyfob.errors)
     names = [name for part in parts for name in part.__all__]
     assert sorted(names) == sorted(keyfob.__all__)
     for name in names:

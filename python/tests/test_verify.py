@@ -1,10 +1,15 @@
 """What a verification asks for, and what it answers."""
 
+import copy
 import gc
 import ipaddress
+import json
+import pickle
 import threading
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import keyfob
 import pytest
@@ -48,6 +53,119 @@ def test_two_verified_keys_are_equal_where_they_are_of_the_same_key(store: keyfo
     assert key != store.verify(other.token)
     assert key != issued.key.id
     assert repr(key) == f"<keyfob.VerifiedKey {key.id}>"
+
+
+def test_a_verified_key_is_asked_for_a_scope(store: keyfob.Store) -> None:
+    store.create_project("shop", scopes=["orders:*"])
+    token = store.create("a", scopes="orders:*", project="shop").token
+    key = store.verify(token, project="shop")
+    assert key.has_scope("orders:read") and key.has_scope("orders:write")
+    assert not key.has_scope("stock:read")
+    store.update_project("shop", scopes="orders:read")
+    narrowed = store.verify(token, project="shop")
+    assert narrowed.has_scope("orders:read") and not narrowed.has_scope("orders:write")
+    for nothing in ("orders:*", "*", "", "not a scope", "ord\ud800"):
+        with pytest.raises(keyfob.MisuseError):
+            key.has_scope(nothing)
+    with pytest.raises(TypeError, match="scope must be a str, not list"):
+        key.has_scope(["orders:read"])  # type: ignore[arg-type]
+
+
+def test_a_verified_key_becomes_plain_data_and_is_not_pickled(store: keyfob.Store) -> None:
+    issued = store.create("a", scopes=["b", "a"], owner="ann", expires_in=timedelta(days=1))
+    key = store.verify(issued.token)
+    assert issued.key.expires_at is not None
+    assert key.to_dict() == {
+        "id": issued.key.id,
+        "owner": "ann",
+        "project": None,
+        "environment": "live",
+        "scopes": ["a", "b"],
+        "expires_at": issued.key.expires_at.isoformat(),
+        "matched": "current",
+    }
+    assert json.loads(json.dumps(key.to_dict())) == key.to_dict()
+    for copied in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="only a verification makes a verified key"):
+            copied(key)
+
+
+def test_a_verified_key_goes_on_without_its_store_being_named(path: Path) -> None:
+    key = keyfob.Store.open(path, create=True, prefix="acme").create("a")
+    verified = keyfob.Store.open(path).verify(key.token)
+    gc.collect()
+    assert verified.name == "a"
+
+
+def refusal(store: keyfob.Store, token: str, **asked: Any) -> "tuple[str | None, str | None]":
+    """The key that is named where a token is refused: by `check`, and by `verify`."""
+    denied = store.check(token, **asked)
+    with pytest.raises(keyfob.VerificationError) as caught:
+        store.verify(token, **asked)
+    assert isinstance(denied, keyfob.Denied)
+    return denied.key_id, caught.value.key_id
+
+
+def other_secret(store: keyfob.Store, path: Path, key_id: str) -> str:
+    """A token of a key with a secret that is not its own: what a rotation would have given it."""
+    file = path.with_name(f"copy-{key_id}.redb")
+    store.backup(file)
+    with keyfob.Store.open(file) as elsewhere:
+        return elsewhere.rotate(key_id).token
+
+
+def test_a_refusal_names_the_key_where_the_secret_was_its_own(
+    store: keyfob.Store, path: Path
+) -> None:
+    one, two = store.create("a"), store.create("b")
+    revoked = store.create("c")
+    store.revoke(revoked.key.id)
+    for issued, asked in ((one, {"scopes": "x"}), (two, {"owner": "eve"}), (revoked, {})):
+        assert refusal(store, issued.token, **asked) == (issued.key.id, issued.key.id)
+    # And none where it was not, also after a refusal that had one.
+    wrong = other_secret(store, path, one.key.id)
+    for token in (wrong, "nothing", one.token[:-1]):
+        assert refusal(store, two.token, owner="eve") == (two.key.id, two.key.id)
+        assert refusal(store, token) == (None, None)
+    assert store.check("nothing") is store.check("nothing")
+    header = f"Bearer {one.token}"
+    with pytest.raises(keyfob.InsufficientScope) as caught:
+        store.verify_authorization(header, scopes="x")
+    assert caught.value.key_id == one.key.id
+    with pytest.raises(keyfob.MalformedToken) as malformed:
+        store.verify_authorization(f"{header} more")
+    assert malformed.value.key_id is None
+
+
+def test_a_question_names_no_key(store: keyfob.Store) -> None:
+    issued = store.create("a")
+    with pytest.raises(keyfob.InsufficientScope) as caught:
+        store.verify_at(issued.token, datetime.now(timezone.utc), scopes="x")
+    assert caught.value.key_id is None
+
+
+def test_the_key_of_a_refusal_is_that_of_the_thread_that_asked(
+    store: keyfob.Store, path: Path
+) -> None:
+    keys = [store.create(f"key {number}") for number in range(4)]
+    tokens = [issued.token for issued in keys]
+    wrong = [other_secret(store, path, issued.key.id) for issued in keys]
+    together, mixed = threading.Barrier(len(keys)), list[object]()
+
+    def ask(number: int) -> None:
+        together.wait()
+        for _ in range(200):
+            good = store.check(tokens[number], scopes="x")
+            bad = store.check(wrong[number])
+            mixed.append((number, getattr(good, "key_id", 0), getattr(bad, "key_id", 0)))
+
+    threads = [threading.Thread(target=ask, args=(number,)) for number in range(len(keys))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(mixed) == 800
+    assert set(mixed) == {(number, keys[number].key.id, None) for number in range(len(keys))}
 
 
 def test_verify_raises_and_check_answers_the_same_denial(store: keyfob.Store) -> None:
@@ -247,3 +365,42 @@ def test_an_explanation_has_every_step_also_after_the_first_that_fails(
     assert (nothing.code, nothing.key_id) == (Code.MALFORMED, None)
     assert nothing.checks[-1].passed is None
     assert sum(store.refusals().values()) == 0
+
+
+def test_what_is_asked_is_told_apart_however_it_is_written(store: keyfob.Store) -> None:
+    token = store.create("a", scopes=["ab", "c"]).token
+    test = store.create("b", scopes=["ab", "c"], environment="test").token
+    for _ in range(2):  # read, and then known
+        assert store.check(token, scopes="ab") and store.check(token, scopes=["c", "ab"])
+        assert not store.check(token, scopes=("a", "b")) and not store.check(token, scopes=("abc",))
+        assert not store.check(token, scopes="a") and store.check(token, any_scopes=("a", "c"))
+        assert not store.check(token, scopes="a", any_scopes="c")
+        assert store.check(token, scopes="c", any_scopes="ab")
+        assert not store.check(token, scopes="ab", environment="test")
+        assert store.check(test, scopes={"ab", "c"}, environment="test")
+        assert store.check(test, scopes=iter(["ab"]), environment=ANY, project=ANY)
+        for wrong in ("a\0b", "\xff", "ab\xfdc", ["ab", ""], ["ab", "\ud800"], "x:*"):
+            with pytest.raises(keyfob.MisuseError):
+                store.check(token, scopes=wrong)
+        for other in (1, [1], [["ab"]]):
+            with pytest.raises(TypeError, match="scopes must be a str"):
+                store.check(token, scopes=other)  # type: ignore[arg-type]
+        with pytest.raises(keyfob.MisuseError):
+            store.check(token, scopes=[f"s{number}" for number in range(65)])
+
+
+def test_more_is_asked_than_is_remembered_and_every_answer_is_right(store: keyfob.Store) -> None:
+    token = store.create("a", scopes=["s:7", "s:1999"]).token
+    for _ in range(2):
+        good = [number for number in range(2_000) if store.check(token, scopes=f"s:{number}")]
+        assert good == [7, 1_999]
+
+
+def test_scopes_that_verify_while_they_are_read_are_no_trap(store: keyfob.Store) -> None:
+    token = store.create("a", scopes="a").token
+
+    def scopes() -> "Iterator[str]":
+        assert store.check(token, scopes="a") and not store.check(token, scopes="b")
+        yield "a"
+
+    assert store.check(token, scopes=scopes())

@@ -7,25 +7,36 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from ipaddress import IPv4Network, IPv6Network
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeVar
 
 from ._enums import Check, Code, EventKind, KeyState, Reason
 
 __all__ = [
     "Backup",
+    "BulkOutcome",
+    "ChainCheck",
     "CheckOutcome",
+    "Compacted",
     "Denied",
     "Event",
     "Explanation",
+    "Finding",
+    "FoundToken",
     "FrozenMap",
+    "Imported",
+    "ImportedRow",
     "IntegrityReport",
     "KeyInfo",
     "OldSecret",
     "Policy",
     "ProjectInfo",
     "Pruned",
+    "Restored",
     "Revocation",
+    "Scanned",
     "SecretUse",
+    "StoreInfo",
 ]
 
 _Value = TypeVar("_Value")
@@ -74,7 +85,7 @@ def _plain(value: Any) -> Any:
         return value.hex()
     if isinstance(value, tuple):
         return [_plain(inner) for inner in value]
-    if isinstance(value, (IPv4Network, IPv6Network)):
+    if isinstance(value, (IPv4Network, IPv6Network, Path)):
         return str(value)
     return value
 
@@ -228,6 +239,36 @@ class Pruned(_Plain):
 
 
 @dataclass(frozen=True)
+class BulkOutcome(_Plain):
+    """How far a verb of many keys got; what is counted here is durable."""
+
+    #: Keys that were changed.
+    changed: int
+    #: Keys that were so already.
+    unchanged: int
+
+
+@dataclass(frozen=True)
+class ImportedRow(_Plain):
+    """What became of a row of an import."""
+
+    #: The key that it became; of DIGEST_TAKEN, the one that it had become before.
+    key_id: str | None
+    #: OK, or why it was refused.
+    code: Code
+    #: What that means, without a word of the row.
+    message: str | None
+
+
+@dataclass(frozen=True)
+class Imported(_Plain):
+    """What became of the rows of an import, in their order. The keys in it are durable."""
+
+    #: A result for each row.
+    rows: tuple[ImportedRow, ...]
+
+
+@dataclass(frozen=True)
 class Event(_Plain):
     """A line of the log."""
 
@@ -317,3 +358,149 @@ class IntegrityReport(_Plain):
     sequence: int
     #: The hash of the last event.
     head: bytes
+
+
+@dataclass(frozen=True)
+class ChainCheck(_Plain):
+    """What a check of the log found: every event follows from the one before."""
+
+    #: The first event that the log holds; 0 where it holds none.
+    first: int
+    #: The last.
+    last: int
+    #: The hash of the last. Noted elsewhere, it proves what the log said by then.
+    head: bytes
+
+
+@dataclass(frozen=True)
+class Compacted(_Plain):
+    """What a compaction did."""
+
+    #: The length of the file before.
+    bytes_before: int
+    #: Its length now.
+    bytes_after: int
+
+
+@dataclass(frozen=True)
+class Restored(_Plain):
+    """What a restore did."""
+
+    #: How many keys were brought in.
+    keys: int
+    #: How many projects were brought in.
+    projects: int
+    #: The sequence that the store goes on from.
+    sequence: int
+    #: The last event that the backup and the store have in common, where anything tells which.
+    common_sequence: int | None
+    #: Keys of the backup that stay away, because the store pruned them, or may have.
+    kept_away: int
+    #: Keys that both changed since: revoked where either revoked them, else disabled.
+    conflicts: tuple[KeyInfo, ...]
+    #: Names of projects that both changed since: deleted where either deleted them, else disabled.
+    project_conflicts: tuple[str, ...]
+    #: Keys that may have been revoked since the backup, because there was nothing to read.
+    uncertain: tuple[KeyInfo, ...]
+    #: Where the file that could not be read was put.
+    set_aside: Path | None
+
+
+@dataclass(frozen=True)
+class FoundToken(_Plain):
+    """A token that was found in bytes or in a `str`. Its text is not in it."""
+
+    #: Where it begins: in bytes, or in characters of a `str`.
+    start: int
+    #: Where it ends.
+    end: int
+    #: On which line, from 1.
+    line: int
+    #: What may be shown of it.
+    hint: str
+    #: The key that it says it is of.
+    key_id: str
+    #: That key, where the secret is one of its own.
+    key: KeyInfo | None
+    #: Whether it is good now, for whatever a verification may require.
+    works: bool
+
+
+@dataclass(frozen=True)
+class Finding(_Plain):
+    """A token that was found in a file. Its text is not in it."""
+
+    #: The file.
+    path: Path
+    #: Where it begins, in bytes.
+    offset: int
+    #: On which line, from 1.
+    line: int
+    #: What may be shown of it.
+    hint: str
+    #: The key that it says it is of.
+    key_id: str
+    #: That key, where the secret is one of its own.
+    key: KeyInfo | None
+    #: Whether it is good now, for whatever a verification may require.
+    works: bool
+
+
+@dataclass(frozen=True)
+class Scanned(_Plain):
+    """What a scan found, and what it went through."""
+
+    #: The tokens; one that stands in two places is there twice.
+    findings: tuple[Finding, ...]
+    #: What could not be read, and why.
+    skipped: tuple[tuple[Path, str], ...]
+    #: Files that were read to their end.
+    files: int
+    #: Bytes that were read.
+    bytes: int
+
+
+@dataclass(frozen=True)
+class StoreInfo(_Plain):
+    """What a store tells of itself."""
+
+    #: Where it is.
+    path: Path
+    #: The format of its file.
+    format: int
+    #: Its own id, drawn when it was created; a backup has the same.
+    store_id: bytes
+    #: The prefix of its tokens.
+    prefix: str
+    #: When it was created.
+    created_at: datetime
+    #: The sequence of its last event.
+    sequence: int
+    #: The hash of its last event. Noted elsewhere with the sequence, it proves the log.
+    head: bytes
+    #: The last event that was pruned from the log; 0 where none was.
+    log_begins_after: int
+    #: Keys, of every state.
+    keys: int
+    #: Projects, those deleted that still have keys included.
+    projects: int
+    #: Digests of imported secrets, those of pruned keys included.
+    digests: int
+    #: Revoked keys that were pruned.
+    tombstones: int
+    #: Whether it has a pepper.
+    pepper: Literal["none", "set", "changing"]
+    #: The latest time that its own clock showed, by which expiry goes while the clock is behind it.
+    mark: datetime
+    #: What its clock shows now.
+    clock: datetime
+    #: Whether the clock runs so far ahead that the mark does not follow it.
+    clock_ahead: bool
+    #: What it asks of keys.
+    policy: Policy
+    #: The length of its file.
+    file_bytes: int
+    #: Whether it was opened for reading only.
+    read_only: bool
+    #: The regular expression that finds its tokens, for secret scanners.
+    scanner_expression: str

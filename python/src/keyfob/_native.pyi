@@ -8,21 +8,30 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Literal, NoReturn, SupportsIndex, final
 
-from typing_extensions import Self, TypeAlias
+from typing_extensions import Self, TypeAlias, Unpack
 
 from ._enums import Code, KeyState, MatchedSecret, Order, Reason, Special
 from ._info import (
     Backup,
+    BulkOutcome,
+    ChainCheck,
+    Compacted,
     Denied,
     Event,
     Explanation,
+    FoundToken,
     FrozenMap,
+    Imported,
     IntegrityReport,
     KeyInfo,
     Policy,
     ProjectInfo,
     Pruned,
+    Restored,
+    Scanned,
+    StoreInfo,
 )
+from ._keywords import KeyFilter, NewKey, StoreOptions
 
 __all__ = [
     "EventIterator",
@@ -44,6 +53,8 @@ _Keep: TypeAlias = Literal[Special.KEEP]
 _Never: TypeAlias = Literal[Special.NEVER]
 _Address: TypeAlias = str | IPv4Address | IPv6Address
 _Range: TypeAlias = str | IPv4Network | IPv6Network | IPv4Address | IPv6Address
+#: Ids, a filter, or every key.
+_Keys: TypeAlias = Iterable[str] | KeyFilter | _Any
 
 @final
 class Store:
@@ -57,11 +68,18 @@ class Store:
         mode: Literal["shared", "exclusive", "readonly"] = "shared",
         prefix: str | None = None,
         pepper: str | bytes | None = None,
+        retired_pepper: str | bytes | None = None,
         actor: str | None = None,
+        policy: Policy | None = None,
         least_sequence: int | None = None,
         file_mode: int | None = None,
         read_timeout: timedelta | None = None,
         write_timeout: timedelta | None = None,
+        check_on_open: Literal["auto", "always", "never"] = "auto",
+        page_cache_bytes: int | None = None,
+        key_cache_bytes: int | None = None,
+        map_header: bool = True,
+        flush_every: timedelta | None = None,
         allow_insecure_permissions: bool = False,
         allow_network_file_system: bool = False,
         clock: ManualClock | None = None,
@@ -162,6 +180,39 @@ class Store:
         rotation_due_after: timedelta | None = None,
         request_id: str | None = None,
     ) -> Issued: ...
+    def create_within(
+        self,
+        parent: VerifiedKey,
+        name: str,
+        *,
+        scopes: str | Iterable[str] | None = None,
+        expires_in: timedelta | None = None,
+        expires_at: datetime | _Never | None = None,
+        not_before: datetime | None = None,
+        project: str | None = None,
+        environment: str | None = None,
+        owner: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        tags: str | Iterable[str] | None = None,
+        ip_list: _Range | Iterable[_Range] | None = None,
+        rotation_due_after: timedelta | None = None,
+        request_id: str | None = None,
+    ) -> Issued: ...
+    def create_many(self, requests: Iterable[NewKey], /) -> _Issued: ...
+    def import_keys(
+        self,
+        format: str,
+        rows: Iterable[str | bytes | Mapping[str, Any]],
+        *,
+        name: str | None = None,
+        scopes: str | Iterable[str] | None = None,
+        project: str | None = None,
+        environment: str | None = None,
+        owner: str | None = None,
+        expires_at: datetime | _Never | None = None,
+        expires_in: timedelta | None = None,
+        tags: str | Iterable[str] | None = None,
+    ) -> Imported: ...
     def get(self, key_id: str, /) -> KeyInfo: ...
     def list(
         self,
@@ -186,6 +237,9 @@ class Store:
         limit: int | None = None,
         cursor: str | None = None,
     ) -> KeyIterator: ...
+    def count(self, **filter: Unpack[KeyFilter]) -> int: ...
+    def least_recently_used(self, most: int, **filter: Unpack[KeyFilter]) -> _KeyInfos: ...
+    def resolve(self, text: str, /) -> str: ...
     def update(
         self,
         key_id: str,
@@ -208,6 +262,37 @@ class Store:
     def revoke(
         self, key_id: str, /, *, reason: Reason | str | None = None, note: str | None = None
     ) -> KeyInfo: ...
+    def revoke_token(
+        self,
+        token: str | bytes,
+        /,
+        *,
+        whole_key: bool = False,
+        reason: Reason | str | None = None,
+        note: str | None = None,
+    ) -> KeyInfo: ...
+    def revoke_many(
+        self, keys: _Keys, /, *, reason: Reason | str | None = None, note: str | None = None
+    ) -> BulkOutcome: ...
+    def disable_many(self, keys: _Keys, /) -> BulkOutcome: ...
+    def enable_many(self, keys: _Keys, /) -> BulkOutcome: ...
+    def update_many(
+        self,
+        keys: _Keys,
+        /,
+        *,
+        name: str | _Keep = ...,
+        scopes: str | Iterable[str] | _Keep | None = ...,
+        owner: str | _Keep | None = ...,
+        expires_at: datetime | _Never | _Keep | None = ...,
+        expires_in: timedelta | None = None,
+        not_before: datetime | _Keep | None = ...,
+        metadata: Mapping[str, str] | _Keep | None = ...,
+        metadata_pairs: Mapping[str, str | None] | None = None,
+        tags: str | Iterable[str] | _Keep | None = ...,
+        ip_list: _Range | Iterable[_Range] | _Keep | None = ...,
+        rotation_due_after: timedelta | _Keep | None = ...,
+    ) -> BulkOutcome: ...
     def rotate(
         self, key_id: str, /, *, grace: timedelta | None = None, request_id: str | None = None
     ) -> Issued: ...
@@ -219,6 +304,7 @@ class Store:
         self, name: str, *, scopes: str | Iterable[str] | None = None, owner: str | None = None
     ) -> ProjectInfo: ...
     def project(self, name: str, /) -> ProjectInfo: ...
+    def project_by_id(self, project_id: str, /) -> ProjectInfo: ...
     def projects(self, *, deleted: bool = False) -> _Projects: ...
     def update_project(
         self,
@@ -231,10 +317,40 @@ class Store:
     def disable_project(self, name: str, /) -> ProjectInfo: ...
     def enable_project(self, name: str, /) -> ProjectInfo: ...
     def delete_project(self, name: str, /) -> ProjectInfo: ...
+    def stats(self) -> StoreInfo: ...
+    def table_sizes(self) -> dict[str, tuple[int, int]]: ...
+    def flush(self) -> None: ...
+    def reset_clock(self) -> None: ...
+    @staticmethod
+    def set_pepper(
+        path: str | os.PathLike[str], new: str | bytes, /, **options: Unpack[StoreOptions]
+    ) -> None: ...
+    @staticmethod
+    def remove_pepper(
+        path: str | os.PathLike[str], /, **options: Unpack[StoreOptions]
+    ) -> None: ...
     def policy(self) -> Policy: ...
     def set_policy(self, policy: Policy, /) -> None: ...
     def backup(self, to: str | os.PathLike[str], /) -> Backup: ...
+    @staticmethod
+    def restore(
+        path: str | os.PathLike[str],
+        backup: str | os.PathLike[str],
+        /,
+        *,
+        disable_all: bool = False,
+        named: str | Iterable[str] | None = None,
+        trust_unkeyed: bool = False,
+        replace_other_file: bool = False,
+        **options: Unpack[StoreOptions],
+    ) -> Restored: ...
     def check_integrity(self) -> IntegrityReport: ...
+    def compact(self) -> Compacted: ...
+    def scan(self, path: str | os.PathLike[str], /) -> Scanned: ...
+    def scan_bytes(self, data: str | bytes, /) -> tuple[FoundToken, ...]: ...
+    def verify_log(self) -> ChainCheck: ...
+    def check_expected(self, sequence: int, hash: bytes) -> bool: ...
+    def prune_log(self, through: int, /) -> int: ...
     def log(
         self,
         *,
@@ -247,6 +363,8 @@ class Store:
 
 # `list` is a verb inside of `Store`.
 _Projects: TypeAlias = list[ProjectInfo]
+_Issued: TypeAlias = list[Issued]
+_KeyInfos: TypeAlias = list[KeyInfo]
 
 @final
 class VerifiedKey:

@@ -53,6 +53,9 @@ class KeyfobError(Exception):
     #: The key whose token was refused, where the secret was its own; of a change that was refused, the
     #: key that the message names.
     key_id: str | None = None
+    #: Of a verb of many keys that was stopped: what it would have answered, as far as it got. What is
+    #: in it is durable.
+    outcome: Any = None
 
     def __init__(self, message: str, code: Code | None = None, key_id: str | None = None) -> None:
         super().__init__(message)
