@@ -14,7 +14,7 @@ use keyfob::{
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyString};
+use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyIterator, PyString};
 
 use crate::error::{misuse, raise};
 
@@ -24,14 +24,25 @@ pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
 /// The keywords that several verbs share, and so read in one place.
 pub(crate) type Keywords<'a, 'py> = &'a Bound<'py, PyDict>;
 
-/// The keywords that were passed, with their values; None is as good as not passed.
+/// The keywords that were passed, with their values; None is as good as not passed. `names` is the
+/// class of `keyfob._keywords` that has all of them.
 ///
 /// # Errors
-/// A `TypeError` where one is no text, as a mapping may have it.
+/// A `TypeError` where one is no text, as a mapping may have it, or is None and unknown.
 pub(crate) fn stated<'py>(
+    verb: &str,
+    names: &str,
     keywords: Option<Keywords<'_, 'py>>,
 ) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
     let mut all = passed(keywords)?;
+    for (name, value) in &all {
+        if value.is_none() {
+            let known = value.py().import("keyfob._keywords")?.getattr(names)?;
+            if !known.getattr("__annotations__")?.contains(name)? {
+                return Err(unexpected(verb, name));
+            }
+        }
+    }
     all.retain(|(_, value)| !value.is_none());
     Ok(all)
 }
@@ -153,15 +164,28 @@ pub(crate) fn presented<'a>(token: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     }
 }
 
+/// The values of an iterable; what it raises itself is no fault of its type.
+pub(crate) fn each_of<'py>(
+    what: &str,
+    wanted: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyIterator>> {
+    value.try_iter().map_err(|error| {
+        if error.is_instance_of::<PyTypeError>(value.py()) {
+            wrong_type(what, wanted, value)
+        } else {
+            error
+        }
+    })
+}
+
 /// A single str, or an iterable of them: a str is one, and not an iterable of its letters.
 pub(crate) fn texts(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
     if value.is_instance_of::<PyString>() {
         return Ok(vec![text(what, value)?.to_owned()]);
     }
-    let Ok(each) = value.try_iter() else {
-        return Err(wrong_type(what, "a str or an iterable of str", value));
-    };
-    each.map(|each| Ok(text(what, &each?)?.to_owned()))
+    each_of(what, "a str or an iterable of str", value)?
+        .map(|each| Ok(text(what, &each?)?.to_owned()))
         .collect()
 }
 
@@ -266,10 +290,9 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
     if value.is_instance_of::<PyString>() {
         return Ok(vec![key_id(value)?]);
     }
-    let Ok(each) = value.try_iter() else {
-        return Err(wrong_type("keys", "an iterable of key ids", value));
-    };
-    each.map(|each| key_id(&each?)).collect()
+    each_of("keys", "an iterable of key ids", value)?
+        .map(|each| key_id(&each?))
+        .collect()
 }
 
 /// Why, and a note.
@@ -295,6 +318,20 @@ pub(crate) fn pepper(value: &Bound<'_, PyAny>) -> PyResult<Pepper> {
         .try_into()
         .map_err(|_| misuse(value.py(), wrong))?;
     Ok(Pepper::new(bytes))
+}
+
+/// One, or several.
+pub(crate) fn peppers(value: &Bound<'_, PyAny>) -> PyResult<Vec<Pepper>> {
+    if value.is_instance_of::<PyString>() || value.is_instance_of::<PyBytes>() {
+        return Ok(vec![pepper(value)?]);
+    }
+    each_of(
+        "retired_pepper",
+        "a str or bytes, or an iterable of them",
+        value,
+    )?
+    .map(|each| pepper(&each?))
+    .collect()
 }
 
 /// A member of one of the enums, or its text.

@@ -1,11 +1,11 @@
 //! Creating keys: one, one within another, or many.
 
-use keyfob::{Misuse, NewKey};
+use keyfob::{Error, Misuse, NewKey};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::arguments::{self as read, Keywords, owned};
-use crate::error::{misuse, stopped};
+use crate::error::{misuse, raise, raise_verification, stopped};
 use crate::guard::{caught_detached, detached};
 use crate::issued::Issued;
 use crate::store::Store;
@@ -60,8 +60,15 @@ impl Store {
     ) -> PyResult<Issued> {
         let new = new_key("create_within", name, terms)?;
         let parent = &parent.get().verified;
-        let created = detached(py, || self.store.create_within(parent, &new))?;
-        Issued::created(py, created)
+        let made = caught_detached(py, || self.store.create_within(parent, &new))?;
+        match made {
+            Ok(created) => Issued::created(py, created),
+            Err(Error::Denied(denied)) => {
+                let key_id = parent.key_id().to_string();
+                Err(raise_verification(py, denied.into(), Some(key_id)))
+            }
+            Err(error) => Err(raise(py, &error)),
+        }
     }
 
     /// Creates many keys: a mapping of the keywords of `create`, with the `name`, for each. They are
@@ -100,7 +107,7 @@ fn new_key(
 ) -> PyResult<NewKey> {
     let mut new = NewKey::new(owned("name", name)?);
     let (mut expires_at, mut expires_in) = (None, None);
-    for (term, value) in read::stated(terms)? {
+    for (term, value) in read::stated(verb, "NewKey", terms)? {
         match term.as_str() {
             "scopes" => new.scopes = read::scopes(&value)?,
             "expires_in" => expires_in = Some(value),

@@ -95,24 +95,26 @@ fn exception(
 /// all that a flood of bad tokens makes.
 pub(crate) fn denied(py: Python<'_>, denied: Denied) -> PyResult<Py<PyAny>> {
     static EACH: PyOnceLock<Vec<(Denied, Py<PyAny>)>> = PyOnceLock::new();
-    let make = |denied: Denied, key_id: Option<String>| {
-        let code = python!(py, "keyfob._enums", "Code")?.call1((denied.code().number(),))?;
-        let class = python!(py, "keyfob._info", "Denied")?;
-        let made = class.call1((code, denied.to_string(), denied.http_status(), key_id))?;
-        PyResult::Ok(made.unbind())
-    };
-    if let Some(key_id) = refused_key() {
-        return make(denied, Some(key_id));
-    }
+    let key_id = refused_key();
+    let class = python!(py, "keyfob._info", "Denied")?;
     let each = EACH.get_or_try_init(py, || {
-        let each = Denied::ALL.into_iter();
-        let each = each.map(|denied| PyResult::Ok((denied, make(denied, None)?)));
-        each.collect::<PyResult<Vec<_>>>()
+        let codes = python!(py, "keyfob._enums", "Code")?;
+        let make = |denied: Denied| {
+            let code = codes.call1((denied.code().number(),))?;
+            let made = class.call1((code, denied.to_string(), denied.http_status()))?;
+            PyResult::Ok((denied, made.unbind()))
+        };
+        Denied::ALL.into_iter().map(make).collect()
     })?;
-    match each.iter().find(|(each, _)| *each == denied) {
-        Some((_, object)) => Ok(object.clone_ref(py)),
-        None => Err(raise(py, &denied.into())),
-    }
+    let Some((_, known)) = each.iter().find(|(each, _)| *each == denied) else {
+        return Err(raise(py, &denied.into()));
+    };
+    let Some(key_id) = key_id else {
+        return Ok(known.clone_ref(py));
+    };
+    let part = |name| known.bind(py).getattr(name);
+    let (code, message, status) = (part("code")?, part("message")?, part("http_status")?);
+    Ok(class.call1((code, message, status, key_id))?.unbind())
 }
 
 /// Every code that the library has, for the test that compares them with `keyfob.Code`.

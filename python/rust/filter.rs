@@ -10,7 +10,7 @@ use crate::error::misuse;
 /// A `TypeError` for a keyword that `verb` does not have, and what the values say.
 pub(crate) fn filter(verb: &str, keywords: Option<Keywords<'_, '_>>) -> PyResult<Filter> {
     let mut filter = Filter::default();
-    for (name, value) in read::stated(keywords)? {
+    for (name, value) in read::stated(verb, "KeyFilter", keywords)? {
         let value = &value;
         match name.as_str() {
             "project" => filter.project = Some(owned("project", value)?),

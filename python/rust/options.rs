@@ -23,7 +23,7 @@ pub(crate) fn options(
     let mut options = StoreOptions::new();
     let mut mode = MODES[0];
     let (mut reads, mut writes) = (StoreOptions::READ_TIMEOUT, StoreOptions::WRITE_TIMEOUT);
-    for (name, value) in read::stated(keywords)? {
+    for (name, value) in read::stated(verb, "StoreOptions", keywords)? {
         let value = &value;
         options = match name.as_str() {
             "mode" => {
@@ -32,7 +32,10 @@ pub(crate) fn options(
             }
             "prefix" => options.prefix(text("prefix", value)?).map_err(refuse)?,
             "pepper" => options.pepper(read::pepper(value)?),
-            "retired_pepper" => options.retired_pepper(read::pepper(value)?),
+            "retired_pepper" => {
+                let retired = read::peppers(value)?.into_iter();
+                retired.fold(options, StoreOptions::retired_pepper)
+            }
             "actor" => options.actor(text("actor", value)?).map_err(refuse)?,
             "policy" => options.policy(read::policy(value)?).map_err(refuse)?,
             "least_sequence" => options.least_sequence(number("least_sequence", value)?),

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use rustc_hash::FxHashMap;
 
-use crate::arguments::{Given, Special, address, is_special, text, wrong_type};
+use crate::arguments::{Given, Special, address, each_of, is_special, text};
 use crate::error::misuse;
 
 /// The keywords of a verification, as Python passes them.
@@ -118,12 +118,10 @@ fn add_scopes(asked: &mut Vec<u8>, what: &'static str, value: &Bound<'_, PyAny>)
         for scope in tuple.iter_borrowed() {
             add(asked, SCOPE, text(what, &scope)?);
         }
-    } else if let Ok(each) = value.try_iter() {
-        for scope in each {
+    } else {
+        for scope in each_of(what, "a str or an iterable of str", value)? {
             add(asked, SCOPE, text(what, &scope?)?);
         }
-    } else {
-        return Err(wrong_type(what, "a str or an iterable of str", value));
     }
     Ok(())
 }

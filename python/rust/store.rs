@@ -30,9 +30,10 @@ impl Store {
     /// `pepper` is the store's, as 64 hexadecimal characters or 32 bytes. `actor` is who changes
     /// what is changed, as the log shows it. `file_mode` is that of a new file, and the most that an
     /// existing one may have: 0o600, 0o640 or 0o660. `policy` is what a new store asks of keys.
-    /// `retired_pepper` is accepted while a change of peppers is under way. `flush_every` says how
-    /// often last-used times are written; a `timedelta(0)` leaves that to `flush` and `close`.
-    /// `clock` is where the time is read, for tests.
+    /// `retired_pepper` is one, or several, accepted while a change of peppers is under way.
+    /// `flush_every` says how often last-used times are written; a `timedelta(0)` leaves that to
+    /// `flush` and `close`. `clock` is where the time is read, for tests. The others are explained
+    /// with `keyfob.StoreOptions`.
     ///
     /// Raises `StoreNotFound` where nothing is there, another `StoreError` where it cannot be
     /// used, and `MisuseError` for an option that is not of its form.

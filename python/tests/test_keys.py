@@ -333,6 +333,8 @@ def test_keys_are_counted_and_unused_ones_reported_by_the_keywords_of_list(
 ) -> None:
     one, two, three = (store.create(name, tags="t" if name == "c" else None) for name in "abc")
     assert store.count() == 3 and store.count(tag="t") == 1
+    meant: keyfob.KeyFilter = {"tag": "t"}
+    assert store.count(**meant) == len(list(store.list(**meant))) == 1
     assert store.count(state=[KeyState.ACTIVE, "revoked"], owner=None) == 3
     store.verify(two.token)
     assert {key.id for key in store.least_recently_used(2)} == {one.key.id, three.key.id}
@@ -413,8 +415,9 @@ def test_a_key_makes_another_of_at_most_its_own_rights(store: keyfob.Store) -> N
         store.create_within(verified, "d", owner="eve")
     assert beyond.value.code is keyfob.Code.BEYOND_PARENT
     store.revoke(parent.key.id)
-    with pytest.raises(keyfob.KeyRevoked):
+    with pytest.raises(keyfob.KeyRevoked) as revoked:
         store.create_within(verified, "d", scopes="orders:read")
+    assert revoked.value.key_id == parent.key.id
     with pytest.raises(TypeError):
         store.create_within(parent.key, "d")  # type: ignore[arg-type]
 

@@ -198,7 +198,7 @@ def test_the_options_of_opening_are_taken(path: Path) -> None:
         "map_header": False,
         "flush_every": timedelta(seconds=1),
         "read_timeout": timedelta(seconds=1),
-        "retired_pepper": b"\0" * 32,
+        "retired_pepper": [b"\0" * 32, "ab" * 32],
     }
     with keyfob.Store.open(path, create=True, **options) as store:
         assert store.policy() == policy
@@ -222,6 +222,8 @@ def test_the_options_of_opening_are_taken(path: Path) -> None:
         ("flush_every", timedelta(-1), TypeError, "not negative"),
         ("clock", timezone.utc, TypeError, "clock must be a keyfob.ManualClock"),
         ("policy", {}, TypeError, "policy must be a keyfob.Policy"),
+        ("retired_pepper", 1, TypeError, "retired_pepper must be a str or bytes, or an iterable"),
+        ("retired_pepper", ["ab"], keyfob.MisuseError, "pepper"),
         ("prefix", 1, TypeError, "prefix must be a str, not int"),
         ("file_mode", 0o666, keyfob.MisuseError, "0600, 0640 or 0660"),
         ("peper", b"", TypeError, r"open\(\) got an unexpected keyword argument 'peper'"),

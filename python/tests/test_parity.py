@@ -1,9 +1,13 @@
 """Python has every operation that the library has."""
 
+import inspect
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keyfob
+import pytest
 
 CORE = Path(__file__).resolve().parents[2] / "core/src"
 
@@ -69,3 +73,52 @@ def test_an_operation_that_is_missing_would_be_found() -> None:
         "impl Store {\n    #[inline]\n    pub fn revoke(&self) {}\n}\n"
     )
     assert methods(text, "Store") == ["verify", "revoke"]
+
+
+def keywords(verb: "Callable[..., Any]") -> "set[str]":
+    parameters = inspect.signature(verb).parameters.values()
+    return {each.name for each in parameters if each.kind is each.KEYWORD_ONLY}
+
+
+def test_the_types_of_keywords_are_those_that_the_signatures_show() -> None:
+    store = keyfob.Store
+    paging = {"order", "reverse", "limit", "cursor"}
+    assert keywords(store.list) - paging == set(keyfob.KeyFilter.__annotations__)
+    assert keywords(store.create) == set(keyfob.NewKey.__annotations__) - {"name"}
+    assert keywords(store.create_within) == keywords(store.create)
+    assert keywords(store.update_many) == keywords(store.update)
+    assert keywords(store.open) - {"create"} == set(keyfob.StoreOptions.__annotations__)
+
+
+def test_every_keyword_that_a_signature_shows_is_taken(store: keyfob.Store) -> None:
+    key = store.create("a").key
+    verified = store.verify(store.create("b").token)
+    calls: list[tuple[Callable[..., object], tuple[object, ...]]] = [
+        (keyfob.Store.open, (store.path,)),
+        (store.list, ()),
+        (store.create, ("c",)),
+        (store.create_within, (verified, "c")),
+        (store.update, (key.id,)),
+        (store.update_many, (keyfob.ANY,)),
+        (store.update_project, ("shop",)),
+    ]
+    for verb, arguments in calls:
+        assert keywords(verb)
+        for keyword in sorted(keywords(verb)):
+            # Of no type that any of them has.
+            with pytest.raises(TypeError) as caught:
+                verb(*arguments, **{keyword: object()})
+            assert "unexpected" not in str(caught.value)
+        for value in (1, None):
+            with pytest.raises(TypeError, match="got an unexpected keyword argument 'nothing'"):
+                verb(*arguments, nothing=value)
+    for keyword in keyfob.KeyFilter.__annotations__:
+        wrong: dict[str, Any] = {keyword: object()}
+        for call in (
+            lambda: store.count(**wrong),
+            lambda: store.least_recently_used(1, **wrong),
+            lambda: store.disable_many(wrong),
+        ):
+            with pytest.raises(TypeError) as caught:
+                call()
+            assert "unexpected" not in str(caught.value)

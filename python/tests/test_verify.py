@@ -389,6 +389,21 @@ def test_what_is_asked_is_told_apart_however_it_is_written(store: keyfob.Store) 
             store.check(token, scopes=[f"s{number}" for number in range(65)])
 
 
+def test_what_an_iterable_raises_itself_is_raised(store: keyfob.Store) -> None:
+    class Broken:
+        def __iter__(self) -> "Iterator[str]":
+            raise LookupError("no connection")
+
+    token = store.create("a").token
+    for call in (
+        lambda: store.check(token, scopes=Broken()),
+        lambda: store.create("b", tags=Broken()),
+        lambda: store.revoke_many(Broken()),
+    ):
+        with pytest.raises(LookupError, match="no connection"):
+            call()
+
+
 def test_more_is_asked_than_is_remembered_and_every_answer_is_right(store: keyfob.Store) -> None:
     token = store.create("a", scopes=["s:7", "s:1999"]).token
     for _ in range(2):

@@ -98,8 +98,8 @@ class StoreOptions(TypedDict, total=False):
     prefix: str | None
     #: The store's pepper: 32 bytes, or 64 hexadecimal characters.
     pepper: str | bytes | None
-    #: A pepper of the past, accepted while a change of peppers is under way.
-    retired_pepper: str | bytes | None
+    #: A pepper of the past, or several, accepted while a change of peppers is under way.
+    retired_pepper: str | bytes | Iterable[str | bytes] | None
     #: Who changes what is changed, as the log shows it.
     actor: str | None
     #: What a new store asks of keys, compared with what an existing one does.

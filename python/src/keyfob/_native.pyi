@@ -68,7 +68,7 @@ class Store:
         mode: Literal["shared", "exclusive", "readonly"] = "shared",
         prefix: str | None = None,
         pepper: str | bytes | None = None,
-        retired_pepper: str | bytes | None = None,
+        retired_pepper: str | bytes | Iterable[str | bytes] | None = None,
         actor: str | None = None,
         policy: Policy | None = None,
         least_sequence: int | None = None,
