@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -127,6 +128,32 @@ pub(crate) fn text<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyRes
         let why = "it holds a surrogate, which is no character".to_owned();
         misuse(value.py(), Misuse::InvalidArgument { what, why })
     })
+}
+
+/// The text of an argument, for where a verb has nothing to say about it. PyO3's own reading would show
+/// one with lone surrogates in its error, and it may be a token.
+pub(crate) struct Text(String);
+
+impl FromPyObject<'_, '_> for Text {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        owned("the text", &value).map(Text)
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text> for String {
+    fn from(text: Text) -> String {
+        text.0
+    }
 }
 
 pub(crate) fn owned(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<String> {
@@ -296,13 +323,13 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
 }
 
 /// Why, and a note.
-pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<String>) -> PyResult<Revoke> {
+pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<Text>) -> PyResult<Revoke> {
     let mut revoke = Revoke::default();
     if let Some(reason) = reason {
         let names = "the reasons of keyfob.Reason";
         revoke.reason = word("reason", reason, Reason::from_name, names)?;
     }
-    revoke.note = note;
+    revoke.note = note.map(Text::into);
     Ok(revoke)
 }
 

@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
-use crate::arguments::{self as read, Given, text};
+use crate::arguments::{self as read, Given, Text, text};
 use crate::error::{misuse, stopped};
 use crate::guard::detached;
 use crate::info::{make, python};
@@ -34,11 +34,11 @@ impl Store {
         py: Python<'py>,
         format: &Bound<'py, PyAny>,
         rows: &Bound<'py, PyAny>,
-        name: Option<String>,
+        name: Option<Text>,
         scopes: Given<'_, 'py>,
-        project: Option<String>,
+        project: Option<Text>,
         environment: Given<'_, 'py>,
-        owner: Option<String>,
+        owner: Option<Text>,
         expires_at: Given<'_, 'py>,
         expires_in: Given<'_, 'py>,
         tags: Given<'_, 'py>,
@@ -47,13 +47,13 @@ impl Store {
             .parse()
             .map_err(|error| misuse(py, error))?;
         let mut defaults = ImportDefaults::default();
-        defaults.name = name;
+        defaults.name = name.map(Text::into);
         if let Some(scopes) = scopes {
             defaults.scopes = read::scopes(scopes)?;
         }
-        defaults.project = project;
+        defaults.project = project.map(Text::into);
         defaults.environment = environment.map(read::environment).transpose()?;
-        defaults.owner = owner;
+        defaults.owner = owner.map(Text::into);
         defaults.expires = read::expiry(expires_at, expires_in)?;
         if let Some(tags) = tags {
             defaults.tags = read::tags(tags)?;

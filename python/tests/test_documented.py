@@ -3,6 +3,7 @@
 import enum
 import inspect
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -31,10 +32,9 @@ def undocumented(module: ModuleType) -> Iterator[str]:
 
 
 def _silent(kind: type) -> Iterator[str]:
-    try:
-        source = inspect.getsource(kind)
-    except (OSError, TypeError):
-        source = None  # of the native module, where all are methods and properties
+    # The native module has no source, and nothing but methods and properties.
+    home = sys.modules[kind.__module__]
+    source = inspect.getsource(home) if kind.__module__ != "keyfob" else None
     for name, value in vars(kind).items():
         if name.startswith("_"):
             continue

@@ -13,9 +13,16 @@ def line_of(row: object) -> str:
 
     Raises `TypeError` for what is no row, without a word of what is in it: it may be a key.
     """
-    if not isinstance(row, Mapping):
-        raise TypeError(f"a row must be a str, bytes or a mapping, not {type(row).__name__}")
-    return json.dumps(dict(row), default=_plain, ensure_ascii=False)
+    why = f"a row must be a str, bytes or a mapping, not {type(row).__name__}"
+    try:
+        if isinstance(row, Mapping):
+            return json.dumps(dict(row), default=_plain, ensure_ascii=False)
+    except TypeError as error:
+        why = str(error)
+    finally:
+        # What a traceback shows of this frame, or of json's, must not be a key.
+        del row
+    raise TypeError(why)
 
 
 def _plain(value: object) -> str:
