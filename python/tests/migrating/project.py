@@ -32,6 +32,7 @@ if not settings.configured:
         INSTALLED_APPS=[
             "django.contrib.auth",
             "django.contrib.contenttypes",
+            "keyfob.django",
             "rest_framework",
             "rest_framework_api_key",
             "knox",
@@ -40,7 +41,7 @@ if not settings.configured:
             f"django.contrib.auth.hashers.{kind}PasswordHasher"
             for kind in ("PBKDF2", "PBKDF2SHA1", "Scrypt", "Argon2", "BCryptSHA256")
         ],
-        KEYFOB_STORE=os.environ["KEYFOB_STORE"],
+        KEYFOB={"PATH": os.environ["KEYFOB_STORE"]},
         SESSION_TTL=timedelta(hours=10),
     )
     django.setup()
@@ -53,6 +54,7 @@ from django.core.management import call_command  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import path  # noqa: E402
 from django.utils import timezone  # noqa: E402
+from keyfob.django import store  # noqa: E402
 from knox.auth import TokenAuthentication  # noqa: E402
 from knox.models import AuthToken  # noqa: E402
 from rest_framework.permissions import IsAuthenticated  # noqa: E402
@@ -110,12 +112,13 @@ def issue_knox(rows: dict[str, Any]) -> dict[str, str]:
 
 
 def ask(request: dict[str, Any]) -> dict[str, Any]:
-    """The status that each token is answered, and the text where it is 200."""
+    """The status that each token is answered, and the text where it is 200, or else `Retry-After`."""
     client, answers = Client(), {}
     for name, token in request["tokens"].items():
         header = f"{request['scheme']} {token}"
         got = client.get(f"/{request['path']}", headers={"Authorization": header})
-        answers[name] = [got.status_code, got.json() if got.status_code == 200 else None]
+        told = got.json() if got.status_code == 200 else got.headers.get("Retry-After")
+        answers[name] = [got.status_code, told]
     return answers
 
 
@@ -131,9 +134,19 @@ def log_in(name: str) -> str:
     return knox_keys.log_in(get_user_model().objects.get(username=name))
 
 
+def log_in_knox(name: str) -> str:
+    token: str = AuthToken.objects.create(get_user_model().objects.get(username=name))[1]
+    return token
+
+
 def log_out(token: str) -> None:
-    request = type("Request", (), {"auth": knox_keys.store.verify(token)})
+    request = type("Request", (), {"auth": store().verify(token, environment="session")})
     knox_keys.log_out(request)
+
+
+def rename_drf(names: list[str]) -> int:
+    old, new = names
+    return APIKey.objects.filter(name=old).update(name=new)
 
 
 STEPS = {
@@ -143,10 +156,13 @@ STEPS = {
     "users": users,
     "deactivate": deactivate,
     "log-in": log_in,
+    "log-in-knox": log_in_knox,
     "log-out": log_out,
-    "remaining-drf": lambda _: sorted(row.name for row in drf_keys.remaining()),
+    "rename-drf": rename_drf,
+    "remaining-drf": lambda _: sorted(row["name"] for row in drf_keys.remaining()),
     "take-back-drf": lambda _: drf_keys.take_back(),
     "take-back-knox": lambda _: knox_keys.take_back(),
+    "close-store": lambda _: store().close(),
 }
 
 if __name__ == "__main__":

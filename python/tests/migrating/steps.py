@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -62,6 +63,15 @@ class Program:
 
     def open(self) -> keyfob.Store:
         return keyfob.Store.open(self.keys)
+
+    def prune(self, *ids: str) -> None:
+        """Revokes keys, and removes them from the store, later by its clock."""
+        with self.open() as store:
+            later = max(store.revoke(key).updated_at for key in ids) + timedelta(hours=1)
+        clock = keyfob.ManualClock(later)
+        with keyfob.Store.open(self.keys, clock=clock) as store:
+            store.prune(revoked_before=later)
+            assert not {key.id for key in store.list()} & set(ids)
 
     def write(self, name: str, text: str) -> None:
         (self._folder / name).write_text(text, "utf-8")

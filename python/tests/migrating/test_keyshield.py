@@ -62,3 +62,26 @@ def test_keys_move_in_when_they_are_used_and_keyfob_decides_from_then_on(program
     assert program.do("old", asked) == {"deploy": "deploy", "report": "report"}
     program.do("take-back")
     assert program.do("old", asked) == {"deploy": "KeyInactive", "report": "report"}
+
+
+@pytest.mark.parametrize("gone", ["a key that moved in", "the log's beginning", "a key made here"])
+def test_where_nobody_knows_what_was_pruned_going_back_takes_away_what_is_not_in_the_store(
+    program: Program, gone: str
+) -> None:
+    issued: dict[str, list[str]] = program.do("issue", ROWS)
+    tokens = {name: token for name, (_, token) in issued.items()}
+    used = {name: tokens[name] for name in ("deploy", "report")}
+    program.do("either", {"tokens": used, "scopes": []})
+    with program.open() as store:
+        keys = {key.name: key.id for key in store.list()}
+        made_here = store.create("made here").key.id
+    program.prune(made_here if gone == "a key made here" else keys["deploy"])
+    if gone == "the log's beginning":
+        with program.open() as store:
+            store.prune_log(store.stats().sequence)
+    program.do("take-back")
+    good = {"report"}
+    if gone == "a key made here":
+        good = tokens.keys() - {"inactive"}
+    answers = program.do("old", tokens)
+    assert {name for name, said in answers.items() if said == name} == good

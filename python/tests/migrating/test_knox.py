@@ -9,7 +9,7 @@ from typing import Any
 
 import page
 import pytest
-from keyfob import KeyState
+from keyfob import KeyState, WrongEnvironment
 from steps import Program
 
 ROWS: dict[str, dict[str, Any]] = {
@@ -86,3 +86,47 @@ def test_a_login_is_a_key_of_keyfob_and_a_user_who_leaves_is_refused(moving: Mov
         assert moving.good(path, bob=token) == good
     moving.program.do("deactivate", "bob")
     assert moving.good("new", bob=token) == moving.good("either", bob=token) == set()
+
+
+def test_a_session_that_was_pruned_is_not_good_again_after_going_back(moving: Moving) -> None:
+    moving.do_import()
+    with moving.program.open() as store:
+        (ann,) = store.list(owner=str(moving.users["ann"]))
+    moving.program.prune(ann.id)
+    assert moving.good("either") == {"bob"}
+    moving.program.do("take-back-knox")
+    assert moving.good("old") == {"bob"}
+
+
+def test_going_back_ends_one_session_of_a_user_and_not_the_others(moving: Moving) -> None:
+    assert moving.good("either", ann=moving.tokens["ann"]) == {"ann"}
+    other = moving.program.do("log-in-knox", "ann")
+    moving.program.do("log-out", moving.tokens["ann"])
+    moving.program.do("take-back-knox")
+    assert moving.good("old", ann=moving.tokens["ann"]) == set()
+    assert moving.good("old", ann=other) == {"ann"}
+
+
+def test_an_ordinary_key_of_a_user_is_no_session_and_a_session_no_ordinary_key(
+    moving: Moving,
+) -> None:
+    moving.do_import()
+    session = moving.program.do("log-in", "ann")
+    with moving.program.open() as store:
+        ann = str(moving.users["ann"])
+        for scopes in ("orders:read", "*"):
+            job = store.create("export job", owner=ann, scopes=scopes).token
+            assert moving.good("new", ann=job) == moving.good("either", ann=job) == set()
+        for token in (session, moving.tokens["bob"]):
+            with pytest.raises(WrongEnvironment):
+                store.verify(token)
+
+
+def test_a_store_that_does_not_answer_is_503_and_the_old_package_is_not_asked(
+    moving: Moving,
+) -> None:
+    moving.program.do("close-store")
+    for path in ("either", "new"):
+        tokens = {"ann": moving.tokens["ann"]}
+        asked = {"path": f"knox/{path}", "scheme": "Token", "tokens": tokens}
+        assert moving.program.do("ask", asked) == {"ann": [503, "1"]}
