@@ -47,6 +47,9 @@ class KeyAuth(SecurityBase):
     `realm` is what the challenge names, `header` where a token may be beside `Authorization`, None for
     nowhere.
 
+    A subclass may have a `__call__` of its own with dependencies of its own, and calls this one with the
+    connection and the scopes. The documentation then shows the bearer alone.
+
     Raises `TypeError` and `MisuseError` for a requirement that can never be right, `ValueError` for a
     realm that no header can quote. What `Security` names is looked at by each request.
     """
@@ -115,7 +118,12 @@ class _Header(SecurityBase):
 def _signature(of_call: inspect.Signature, header: str | None) -> inspect.Signature:
     """What FastAPI is to call. A security scheme has one place for a token; a second place is another scheme,
     which the documentation shows as the alternative where another dependency brings it."""
-    *parameters, other = of_call.parameters.values()
-    if header is not None:
-        parameters.append(other.replace(default=Depends(_Header(header))))
-    return of_call.replace(parameters=parameters)
+    parameters = dict(of_call.parameters)
+    # The `__call__` of a subclass may have none; its other parameters are its own.
+    if "_header" in parameters:
+        other = parameters["_header"]
+        if header is None:
+            del parameters["_header"]
+        else:
+            parameters["_header"] = other.replace(default=Depends(_Header(header)))
+    return of_call.replace(parameters=list(parameters.values()))
