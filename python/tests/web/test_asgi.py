@@ -215,6 +215,8 @@ def test_the_path_of_a_project_is_below_the_root_path_of_the_application(
     app = KeyMiddleware(inner, store, project=first_below_root)
     # A router sees the project v1x there, or nothing at all.
     assert ask(app, shop, "/v1x/shop/orders", root_path="/v1") == NOT_FOR_THIS
+    for path, below in (("/v1/a/b", "/a/b"), ("/v1/", "/"), ("/v1", ""), ("/v1x/a", ""), ("/a", "")):
+        assert path_below_root(scope_of(path, [], root_path="/v1")) == below
 
 
 def test_a_project_that_a_request_names_is_a_refusal_where_none_can_have_the_name(
@@ -224,18 +226,20 @@ def test_a_project_that_a_request_names_is_a_refusal_where_none_can_have_the_nam
     store.create_project("7", scopes="*")
     tokens.append(store.create("b", project="7").token)
     names: list[Any] = ["", "\0", "\ud800", "7\ud800", "\ufffd", "x" * 70_000, "Shop", "a b", -7, 10**400]
+
+    def answers(project: Any) -> list[tuple[int, Any]]:
+        app = KeyMiddleware(inner, store, project=lambda scope: project)
+        return [ask(app, token) for token in tokens]
+
     for name in names:
-        app = KeyMiddleware(inner, store, project=lambda scope, name=name: name)
-        assert [ask(app, token) for token in tokens] == [NOT_FOR_THIS, NOT_FOR_THIS]
+        assert answers(name) == [NOT_FOR_THIS, NOT_FOR_THIS]
     for named in (7, "7"):
-        app = KeyMiddleware(inner, store, project=lambda scope, named=named: named)
-        assert [ask(app, token) for token in tokens] == [PASSED, PASSED]
-    for kind in (True, 7.0, b"7", ["7"]):
-        wrong: Any = kind
+        assert answers(named) == [PASSED, PASSED]
+    for wrong in (True, 7.0, b"7", ["7"]):
         with pytest.raises(TypeError, match="project must be a str"):
-            ask(KeyMiddleware(inner, store, project=lambda scope, wrong=wrong: wrong), tokens[0])
+            answers(wrong)
         with pytest.raises(TypeError, match="project must be a str"):
-            KeyMiddleware(inner, store, project=wrong)
+            KeyMiddleware(inner, store, project=wrong)  # type: ignore[arg-type]
 
 
 def test_an_environment_and_an_owner_are_asked_for(inner: Inner, store: keyfob.Store) -> None:
@@ -268,8 +272,8 @@ def test_the_realm_is_in_the_challenge_and_can_be_quoted(inner: Inner, store: ke
             KeyMiddleware(inner, store, realm=realm)
 
 
-class Request:
-    """As Django's: it can be iterated, and most have nothing in them."""
+class OfDjango:
+    """As a request of Django's: it can be iterated, and most have nothing in them."""
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(())
@@ -291,8 +295,8 @@ def test_a_requirement_that_can_never_be_right_is_refused_when_the_application_i
         with pytest.raises(keyfob.MisuseError, match=match):
             KeyMiddleware(inner, never, **{keyword: misused})  # type: ignore[arg-type]
     for keyword, other in (
-        ("scopes", Request()),
-        ("any_scopes", Request()),
+        ("scopes", OfDjango()),
+        ("any_scopes", OfDjango()),
         ("scopes", {"orders:read": "Read orders"}),
         ("scopes", b""),
         ("scopes", 1),
