@@ -142,7 +142,7 @@ class Keyfob:
         function of `before_request` does not run for them.
 
         Next to `@app.get` it stands below. A view that is registered as it was before is not called: its
-        requests raise `RuntimeError`.
+        requests raise `RuntimeError`. So do those behind such a function of `before_request`.
 
         A refusal is raised as werkzeug's `Unauthorized`, `Forbidden` or `ServiceUnavailable` with the
         finished response in it, for handlers of errors to see.
@@ -198,12 +198,15 @@ class Keyfob:
             raise _refusal(decided)
 
     def _refuse_what_was_to_be_guarded(self) -> None:
-        view = current_app.view_functions.get(request.endpoint or "")
-        if isinstance(view, FunctionType) and view in self._unguarded:
-            raise RuntimeError(
-                f"{view.__qualname__} was registered before it was guarded, so that it is open: "
-                "write the decorator of Keyfob below the one of the route"
-            )
+        running: list[object] = [current_app.view_functions.get(request.endpoint or "")]
+        for blueprint in (None, *request.blueprints):
+            running += current_app.before_request_funcs.get(blueprint, ())
+        for each in running:
+            if isinstance(each, FunctionType) and each in self._unguarded:
+                raise RuntimeError(
+                    f"{each.__qualname__} was registered before it was guarded, so that it is open: "
+                    "write the decorator of Keyfob below the one that registers it"
+                )
 
 
 def _open(app: Flask) -> Store:

@@ -161,11 +161,29 @@ def test_a_view_that_was_registered_before_it_was_guarded_does_not_run(
     app.testing = True
     headers = bearer(store.create("a").token)
     for given in (headers, {}):
-        with pytest.raises(RuntimeError, match=r"orders was registered .* below the one of the route"):
+        with pytest.raises(RuntimeError, match=r"orders was registered .* below the one that registers it"):
             app.test_client().get("/orders", headers=given)
     assert ran == []
     assert app.test_client().get("/other").status_code == 200
     assert app.test_client().get("/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize("of_blueprint", [False, True])
+def test_a_guard_before_requests_that_was_registered_before_it_asks_lets_nothing_through(
+    app: Flask, keys: Keyfob, of_blueprint: bool
+) -> None:
+    blueprint = Blueprint("orders", __name__)
+
+    @keys.required()
+    @(blueprint if of_blueprint else app).before_request
+    def guard() -> None:
+        """Nothing else to do."""
+
+    blueprint.get("/orders")(lambda: "in")
+    app.register_blueprint(blueprint)
+    app.testing = True
+    with pytest.raises(RuntimeError, match="guard was registered before it was guarded"):
+        app.test_client().get("/orders")
 
 
 def test_a_guarded_view_is_of_the_kind_that_it_was(keys: Keyfob) -> None:
