@@ -179,16 +179,28 @@ pub(crate) fn number<T: TryFrom<u64>>(what: &'static str, value: &Bound<'_, PyAn
     number.ok_or_else(|| invalid(value.py(), what, "it is negative, or too large"))
 }
 
-/// What was presented as a token. Text that cannot be written as UTF-8 is malformed, as any other
-/// text that is no token, and not the fault of whoever asks.
-pub(crate) fn presented<'a>(token: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
-    if let Ok(string) = token.cast::<PyString>() {
-        return Ok(string.to_str().map_or(b"", str::as_bytes));
+/// The text of a `str` that came from outside. Lone surrogates are no fault of whoever asks: in their
+/// place is a character that is in no token, and in the name of no project.
+pub(crate) fn text_from_outside<'a>(
+    what: &str,
+    wanted: &str,
+    value: &'a Bound<'_, PyAny>,
+) -> PyResult<Cow<'a, str>> {
+    match value.cast::<PyString>() {
+        Ok(string) => Ok(string.to_string_lossy()),
+        Err(_) => Err(wrong_type(what, wanted, value)),
     }
-    match token.cast::<PyBytes>() {
-        Ok(bytes) => Ok(bytes.as_bytes()),
-        Err(_) => Err(wrong_type("token", "a str or bytes", token)),
+}
+
+/// What was presented as a token, or in a header that may hold one.
+pub(crate) fn presented<'a>(token: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, [u8]>> {
+    if let Ok(bytes) = token.cast::<PyBytes>() {
+        return Ok(Cow::Borrowed(bytes.as_bytes()));
     }
+    Ok(match text_from_outside("token", "a str or bytes", token)? {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
 }
 
 /// The values of an iterable; what it raises itself is no fault of its type.

@@ -78,6 +78,10 @@ mod _native {
             "_command",
             wrap_pyfunction!(crate::command::_command, module)?,
         )?;
+        module.setattr(
+            "_check_requirement",
+            wrap_pyfunction!(crate::requirement::_check_requirement, module)?,
+        )?;
         module.setattr("_codes", wrap_pyfunction!(crate::error::_codes, module)?)
     }
 }

@@ -93,7 +93,7 @@ impl Store {
         note: Option<Text>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (token, revoke) = (read::presented(token)?, read::revocation(reason, note)?);
-        let revoked = detached(py, || self.store.revoke_token(token, whole_key, &revoke))?;
+        let revoked = detached(py, || self.store.revoke_token(&*token, whole_key, &revoke))?;
         key_info(py, &revoked)
     }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use rustc_hash::FxHashMap;
 
-use crate::arguments::{Given, Special, address, each_of, is_special, text};
+use crate::arguments::{Given, Special, address, each_of, is_special, text, text_from_outside};
 use crate::error::misuse;
 
 /// The keywords of a verification, as Python passes them.
@@ -39,14 +39,14 @@ impl Keywords<'_, '_> {
             None => false,
         };
         let project = match self.project {
-            Some(project) if !any_project => Some(text("project", project)?),
+            Some(project) if !any_project => Some(text_from_outside("project", "a str", project)?),
             _ => None,
         };
         let owner = self.owner.map(|owner| text("owner", owner)).transpose()?;
         let ip = self.ip.map(address).transpose()?;
         let of_this_request = |requirement: &Requirement| {
             let mut request = requirement.request();
-            if let Some(project) = project {
+            if let Some(project) = &project {
                 request = request.project(project);
             }
             if let Some(owner) = owner {
@@ -184,4 +184,30 @@ fn compiled<T>(asked: &[u8], run: impl FnOnce(&Requirement) -> T) -> Result<T, M
         }
         Ok(run(&requirement))
     })
+}
+
+/// Checks what integrations require of every key, without a store: an application is to fail when it
+/// starts, and not at its first request.
+///
+/// # Errors
+/// A `TypeError` or a `MisuseError` for what can never be right.
+#[pyfunction]
+#[pyo3(signature = (*, scopes=None, any_scopes=None, project=None, environment=None, owner=None))]
+pub(crate) fn _check_requirement(
+    py: Python<'_>,
+    scopes: Given<'_, '_>,
+    any_scopes: Given<'_, '_>,
+    project: Given<'_, '_>,
+    environment: Given<'_, '_>,
+    owner: Given<'_, '_>,
+) -> PyResult<()> {
+    let asked = Keywords {
+        scopes,
+        any_scopes,
+        project,
+        environment,
+        owner,
+        ip: None,
+    };
+    asked.required(py, |_| Ok(()))
 }

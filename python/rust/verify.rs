@@ -46,7 +46,7 @@ impl Store {
         };
         let token = read::presented(token)?;
         let answer = asked.required(py, |request| {
-            caught(py, || this.get().store.verify(token, request))
+            caught(py, || this.get().store.verify(&*token, request))
         })?;
         match answer {
             Ok(verified) => Ok(VerifiedKey::new(this, verified)),
@@ -80,7 +80,7 @@ impl Store {
         };
         let token = read::presented(token)?;
         let answer = asked.required(py, |request| {
-            caught(py, || this.get().store.verify(token, request))
+            caught(py, || this.get().store.verify(&*token, request))
         })?;
         match answer {
             Ok(verified) => Ok(Py::new(py, VerifiedKey::new(this, verified))?.into_any()),
@@ -115,7 +115,7 @@ impl Store {
         };
         let (token, at) = (read::presented(token)?, read::timestamp("at", at)?);
         let answer = asked.required(py, |request| {
-            caught(py, || this.get().store.verify_at(token, request, at))
+            caught(py, || this.get().store.verify_at(&*token, request, at))
         })?;
         match answer {
             Ok(verified) => Ok(VerifiedKey::new(this, verified)),
@@ -148,9 +148,11 @@ impl Store {
             owner,
             ip,
         };
-        let value = value.map_or(Ok(&b""[..]), read::presented)?;
+        let value = value.map(read::presented).transpose()?.unwrap_or_default();
         let answer = asked.required(py, |request| {
-            caught(py, || this.get().store.verify_authorization(value, request))
+            caught(py, || {
+                this.get().store.verify_authorization(&*value, request)
+            })
         })?;
         match answer {
             Ok(verified) => Ok(verified.map(|verified| VerifiedKey::new(this, verified))),
@@ -183,7 +185,7 @@ impl Store {
         };
         let token = read::presented(token)?;
         let explained = asked.required(py, |request| {
-            detached(py, || self.store.explain(token, request))
+            detached(py, || self.store.explain(&*token, request))
         })?;
         explanation(py, &explained)
     }

@@ -13,7 +13,7 @@ from typing import Any
 
 import keyfob
 import pytest
-from keyfob import ANY, Code
+from keyfob import ANY, Code, _native
 
 
 def test_a_verified_key_says_what_the_decision_knew(store: keyfob.Store) -> None:
@@ -333,6 +333,16 @@ def test_verifying_leaves_no_objects_behind(store: keyfob.Store) -> None:
     assert len(gc.get_objects()) - before < 100
 
 
+def test_a_project_that_none_can_be_named_is_a_refusal_also_where_it_is_no_text(
+    store: keyfob.Store,
+) -> None:
+    store.create_project("shop", scopes="*")
+    for token in (store.create("a").token, store.create("b", project="shop").token):
+        for name in ("", "Shop", "a\0b", "x" * 70_000, "\ud800", "shop\ud800", "\ufffd"):
+            with pytest.raises(keyfob.WrongProject):
+                store.verify(token, project=name)
+
+
 def test_the_token_of_a_header_is_verified_and_no_header_is_no_credentials(
     store: keyfob.Store,
 ) -> None:
@@ -341,8 +351,10 @@ def test_the_token_of_a_header_is_verified_and_no_header_is_no_credentials(
     assert key is not None and key.id == issued.key.id
     for value in (None, "", "Basic dXNlcjpwYXNz", b""):
         assert store.verify_authorization(value) is None
-    with pytest.raises(keyfob.MalformedToken):
-        store.verify_authorization(f"Bearer {issued.token}, {issued.token}")
+    for value in (f"Bearer {issued.token}, {issued.token}", "Bearer \ud800", f"Bearer {issued.token}\ud800"):
+        with pytest.raises(keyfob.MalformedToken):
+            store.verify_authorization(value)
+    assert store.verify_authorization("Basic \ud800") is None
     with pytest.raises(keyfob.InsufficientScope):
         store.verify_authorization(f"Bearer {issued.token}", scopes="b")
 
@@ -419,3 +431,14 @@ def test_scopes_that_verify_while_they_are_read_are_no_trap(store: keyfob.Store)
         yield "a"
 
     assert store.check(token, scopes=scopes())
+
+
+def test_a_requirement_is_checked_without_a_store() -> None:
+    _native._check_requirement(scopes=["a", "b"], any_scopes="c", project=ANY, environment="test", owner="ann")
+    _native._check_requirement(scopes=None, any_scopes=None, project=None, environment=None, owner=None)
+    with pytest.raises(keyfob.MisuseError, match="holds no '\\*'"):
+        _native._check_requirement(scopes="orders:*")
+    with pytest.raises(keyfob.MisuseError, match="any of an empty list"):
+        _native._check_requirement(any_scopes=())
+    with pytest.raises(TypeError, match="owner must be a str, not int"):
+        _native._check_requirement(owner=1)  # type: ignore[arg-type]

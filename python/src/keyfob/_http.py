@@ -15,17 +15,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Literal, TypeAlias, TypedDict
 
 from ._enums import Code, Special
-from ._native import Store, VerifiedKey
-from .errors import KeyfobError, MisuseError, StoreError, VerificationError
+from ._native import Store, VerifiedKey, _check_requirement
+from .errors import KeyfobError, MisuseError, VerificationError
 
 AnyOf: TypeAlias = Literal[Special.ANY]
+#: What a function may name a project by; variables of a URL may be numbers.
+ProjectName: TypeAlias = str | int | AnyOf | None
 
 #: What the configuration of a framework may name: how the store is opened, and what a guard is told.
 SETTINGS = ("PATH", "PEPPER", "ACTOR", "GROUP", "REALM", "HEADER")
@@ -34,11 +35,11 @@ logger = logging.getLogger("keyfob")
 
 
 class Required(TypedDict, total=False):
-    """What a route asks of every key: keywords of `Store.verify`."""
+    """What a route asks of every key: keywords of `Store.verify`, of which a project may be a number."""
 
     scopes: tuple[str, ...]
     any_scopes: tuple[str, ...]
-    project: str | AnyOf | None
+    project: ProjectName
     environment: str | AnyOf | None
     owner: str | None
 
@@ -46,19 +47,42 @@ class Required(TypedDict, total=False):
 def required(
     scopes: str | Iterable[str] | None = None,
     any_scopes: str | Iterable[str] | None = None,
-    project: str | AnyOf | None = None,
+    project: ProjectName = None,
     environment: str | AnyOf | None = None,
     owner: str | None = None,
 ) -> Required:
-    """The requirement of a route, from the keywords of its integration."""
+    """The requirement of a route, from the keywords of its integration.
+
+    Raises `TypeError` and `MisuseError` for one that can never be right: so that an application fails
+    when it starts, and not at its first request.
+    """
     if callable(scopes):
         raise TypeError("the decorator was given a view; write it with parentheses, also empty ones")
-    asked = Required(project=project, environment=environment, owner=owner)
+    asked = Required(project=_named(project), environment=environment, owner=owner)
     if scopes is not None:
-        asked["scopes"] = (scopes,) if isinstance(scopes, str) else tuple(scopes)
+        asked["scopes"] = _listed("scopes", scopes)
     if any_scopes is not None:
-        asked["any_scopes"] = (any_scopes,) if isinstance(any_scopes, str) else tuple(any_scopes)
+        asked["any_scopes"] = _listed("any_scopes", any_scopes)
+    _check_requirement(**asked)  # type: ignore[arg-type]
     return asked
+
+
+def _listed(what: str, scopes: str | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(scopes, str):
+        return (scopes,)
+    # A request is iterable as well, Django's by the lines of its body: mostly there are none, and
+    # nothing would be required.
+    lists = isinstance(scopes, (Collection, Iterator))
+    if not lists or isinstance(scopes, (bytes, bytearray, Mapping)):
+        raise TypeError(f"{what} must be a str or a list of str, not {type(scopes).__name__}")
+    return tuple(scopes)
+
+
+def _named(project: ProjectName) -> str | AnyOf | None:
+    """A project by its name: a variable of a URL may be a number, a truth value names nothing."""
+    if isinstance(project, int) and not isinstance(project, bool):
+        return str(project)
+    return project  # type: ignore[return-value]
 
 
 @dataclass(frozen=True)
@@ -113,22 +137,12 @@ class Guard:
     @property
     def store(self) -> Store:
         """The store, opened if it was not."""
-        if not isinstance(self._store, Store):
+        # Read once: another thread may set it at any time.
+        store = self._store
+        if not isinstance(store, Store):
             # Two threads may both open it: it is the same store for both.
-            self._store = self._store()
-        return self._store
-
-    def checked(self, asked: Required) -> Required:
-        """A requirement, where it could be right: so that an application fails when it starts, and not
-        at its first request. One of a store that is not open yet is not looked at.
-
-        Raises `MisuseError` for a requirement that can never be right.
-        """
-        if isinstance(self._store, Store):
-            # An empty text is no token: nothing is read, and nothing is counted.
-            with suppress(StoreError):
-                self._store.explain("", **asked)
-        return asked
+            store = self._store = store()
+        return store
 
     def decide(
         self,
@@ -147,10 +161,11 @@ class Guard:
         """
         try:
             key, ip = None, _address(peer)
+            now: Any = {**asked, "project": _named(asked.get("project"))}
             if authorization:
-                key = self.store.verify_authorization(_value(authorization), **asked, ip=ip)
+                key = self.store.verify_authorization(_value(authorization), **now, ip=ip)
             if key is None and _value(header):
-                key = self.store.verify(_value(header), **asked, ip=ip)
+                key = self.store.verify(_value(header), **now, ip=ip)
         except VerificationError as why:
             return self.refused(why.http_status, why.code, why.key_id, asked)
         except MisuseError:

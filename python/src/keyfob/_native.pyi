@@ -47,6 +47,14 @@ __version__: Final[str]
 
 def _command(arguments: Sequence[str]) -> int: ...
 def _codes() -> list[tuple[str, int]]: ...
+def _check_requirement(
+    *,
+    scopes: str | Iterable[str] | None = None,
+    any_scopes: str | Iterable[str] | None = None,
+    project: str | _Any | None = None,
+    environment: str | _Any | None = None,
+    owner: str | None = None,
+) -> None: ...
 
 _Any: TypeAlias = Literal[Special.ANY]
 _Keep: TypeAlias = Literal[Special.KEEP]

@@ -19,10 +19,10 @@ from collections.abc import (
 )
 from typing import Any, TypeAlias
 
-from ._http import AnyOf, Guard, Refusal, Required, required
+from ._http import AnyOf, Guard, ProjectName, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
-__all__ = ["Auth", "KeyMiddleware", "Scopes", "User"]
+__all__ = ["Auth", "KeyMiddleware", "Scopes", "User", "path_below_root"]
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -45,17 +45,17 @@ class KeyMiddleware:
 
     `store` is an open store, or a function that opens it, called at the first request. `scopes`,
     `any_scopes`, `project`, `environment` and `owner` are those of `Store.verify`; `project` may be a
-    function of the ASGI scope, which is asked before any routing.
+    function of the ASGI scope, which is asked before any routing: see `path_below_root`.
 
     `exempt` are paths that need no key, and where none is read. A path is the whole path of the request
-    below the `root_path` of this application, decoded, as a router sees it: it is equal or it is not, so
-    that `/healthz` is neither `/healthz/` nor `/healthz/more`.
+    as `path_below_root` answers it: it is equal or it is not, so that `/healthz` is neither `/healthz/`
+    nor `/healthz/more`.
 
     `optional` lets pass what has no token; a token that is not good is still refused. `realm` is what the
     challenge names, `header` where a token may be beside `Authorization`, None for nowhere.
 
-    Raises `MisuseError` for a requirement that can never be right, `ValueError` for a realm that no
-    header can quote and for a path that begins with no `/`.
+    Raises `TypeError` and `MisuseError` for a requirement that can never be right, `ValueError` for a
+    realm that no header can quote and for a path that begins with no `/`.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class KeyMiddleware:
         *,
         scopes: str | Iterable[str] | None = None,
         any_scopes: str | Iterable[str] | None = None,
-        project: str | AnyOf | Callable[[Scope], str | AnyOf | None] | None = None,
+        project: str | AnyOf | Callable[[Scope], ProjectName] | None = None,
         environment: str | AnyOf | None = None,
         owner: str | None = None,
         exempt: str | Iterable[str] = (),
@@ -78,9 +78,7 @@ class KeyMiddleware:
         self._header = header.lower().encode("latin-1") if header is not None else None
         self._project = project if callable(project) else None
         stated = None if callable(project) else project
-        self._asked = self._guard.checked(
-            required(scopes, any_scopes, stated, environment, owner)
-        )
+        self._asked = required(scopes, any_scopes, stated, environment, owner)
         self._exempt = frozenset([exempt] if isinstance(exempt, str) else exempt)
         self._optional = optional
         if not all(path.startswith("/") for path in self._exempt):
@@ -92,7 +90,7 @@ class KeyMiddleware:
             return
         if scope["type"] not in ("http", "websocket"):
             raise ValueError(f"{scope['type']}: only http and websocket can be asked for a key")
-        key = None if _path(scope) in self._exempt else self._decide(scope)
+        key = None if path_below_root(scope) in self._exempt else self._decide(scope)
         if isinstance(key, Refusal):
             await _answer(key, scope, send)
             return
@@ -119,6 +117,19 @@ class KeyMiddleware:
         if self._optional and isinstance(decided, Refusal) and decided.code is None:
             return None
         return decided
+
+
+def path_below_root(scope: Scope) -> str:
+    """The path of a request as the router of the application sees it, decoded: below the `root_path`,
+    which is where the application is mounted, or its server has put it.
+
+    It begins with `/`, or is empty where the path does not lead below the root. Some servers leave the
+    root out of the path, and applications do not agree on what is meant then.
+    """
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    below = path.removeprefix(root)
+    return below if path.startswith(root) and below.startswith("/") else ""
 
 
 class Auth:
@@ -177,14 +188,6 @@ class Scopes(Collection[str]):
 
 def _values(scope: Scope, wanted: bytes | None) -> Sequence[bytes]:
     return [value for name, value in scope["headers"] if name == wanted]
-
-
-def _path(scope: Scope) -> str:
-    """The path of the request as the router of this application sees it."""
-    path: str = scope["path"]
-    # Some servers leave the root out of the path. Cut off in the middle of a name, the rest begins with no /
-    # and is equal to no exempt path.
-    return path.removeprefix(scope.get("root_path", ""))
 
 
 async def _answer(refusal: Refusal, scope: Scope, send: Send) -> None:

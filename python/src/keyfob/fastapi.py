@@ -24,7 +24,7 @@ try:
 except ImportError as _missing:
     raise ImportError("keyfob.fastapi needs FastAPI: pip install 'keyfob[fastapi]'") from _missing
 
-from ._http import AnyOf, Guard, Refusal, Required, required
+from ._http import AnyOf, Guard, ProjectName, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 __all__ = ["KeyAuth"]
@@ -47,8 +47,11 @@ class KeyAuth(SecurityBase):
     `realm` is what the challenge names, `header` where a token may be beside `Authorization`, None for
     nowhere.
 
-    Raises `MisuseError` for a requirement that can never be right, `ValueError` for a realm that no
-    header can quote.
+    A subclass may have a `__call__` of its own with dependencies of its own, and calls this one with the
+    connection and the scopes. The documentation then shows the bearer alone.
+
+    Raises `TypeError` and `MisuseError` for a requirement that can never be right, `ValueError` for a
+    realm that no header can quote. What `Security` names is looked at by each request.
     """
 
     def __init__(
@@ -57,7 +60,7 @@ class KeyAuth(SecurityBase):
         *,
         scopes: str | Iterable[str] | None = None,
         any_scopes: str | Iterable[str] | None = None,
-        project: str | AnyOf | Callable[[HTTPConnection], str | AnyOf | None] | None = None,
+        project: str | AnyOf | Callable[[HTTPConnection], ProjectName] | None = None,
         environment: str | AnyOf | None = None,
         owner: str | None = None,
         optional: bool = False,
@@ -69,9 +72,7 @@ class KeyAuth(SecurityBase):
         self._guard = Guard(store, realm=realm, header=header)
         self._project = project if callable(project) else None
         stated = None if callable(project) else project
-        self._asked = self._guard.checked(
-            required(scopes, any_scopes, stated, environment, owner)
-        )
+        self._asked = required(scopes, any_scopes, stated, environment, owner)
         self._optional = optional
         self.__signature__: inspect.Signature = _signature(inspect.signature(self.__call__), header)
 
@@ -117,7 +118,12 @@ class _Header(SecurityBase):
 def _signature(of_call: inspect.Signature, header: str | None) -> inspect.Signature:
     """What FastAPI is to call. A security scheme has one place for a token; a second place is another scheme,
     which the documentation shows as the alternative where another dependency brings it."""
-    *parameters, other = of_call.parameters.values()
-    if header is not None:
-        parameters.append(other.replace(default=Depends(_Header(header))))
-    return of_call.replace(parameters=parameters)
+    parameters = dict(of_call.parameters)
+    # The `__call__` of a subclass may have none; its other parameters are its own.
+    if "_header" in parameters:
+        other = parameters["_header"]
+        if header is None:
+            del parameters["_header"]
+        else:
+            parameters["_header"] = other.replace(default=Depends(_Header(header)))
+    return of_call.replace(parameters=list(parameters.values()))

@@ -18,11 +18,13 @@ What a request is answered that has no key good for it is the table in `docs/pyt
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
+from types import FunctionType
 from typing import TypeVar, cast
+from weakref import WeakSet
 
-from ._http import SETTINGS, AnyOf, Guard, Refusal, Required, required
+from ._http import SETTINGS, AnyOf, Guard, ProjectName, Refusal, Required, required
 from ._native import Store, VerifiedKey
 
 try:
@@ -78,6 +80,8 @@ class Keyfob:
         self, app: Flask | None = None, store: Store | Callable[[], Store] | None = None
     ) -> None:
         self._given = store
+        #: The views as they were before they were guarded.
+        self._unguarded: WeakSet[FunctionType] = WeakSet()
         if app is not None:
             self.init_app(app)
 
@@ -94,11 +98,13 @@ class Keyfob:
             raise RuntimeError("no store is named; set KEYFOB_PATH, or pass `store`")
         if "keyfob" in app.extensions:
             raise RuntimeError("this application has a Keyfob already, and views ask only one")
-        app.extensions["keyfob"] = Guard(
+        guard = Guard(
             self._given or (lambda: _open(app)),
             realm=app.config.get("KEYFOB_REALM", "api"),
             header=app.config.get("KEYFOB_HEADER", "X-API-Key"),
         )
+        app.extensions["keyfob"] = (self, guard)
+        app.before_request(self._refuse_what_was_to_be_guarded)
 
     @property
     def store(self) -> Store:
@@ -106,14 +112,23 @@ class Keyfob:
 
         Raises `StoreError` where it cannot be opened.
         """
-        return _guard().store
+        return self._guard().store
+
+    @property
+    def current(self) -> VerifiedKey:
+        """The key of the request that is handled, itself and no proxy: for `Store.create_within`, and to
+        keep it.
+
+        Raises `RuntimeError` where no key was verified for the request.
+        """
+        return _current()
 
     def required(
         self,
         scopes: str | Iterable[str] | None = None,
         *,
         any_scopes: str | Iterable[str] | None = None,
-        project: str | AnyOf | Callable[..., str | AnyOf | None] | None = None,
+        project: str | AnyOf | Callable[..., ProjectName] | None = None,
         environment: str | AnyOf | None = None,
         owner: str | None = None,
         optional: bool = False,
@@ -123,38 +138,75 @@ class Keyfob:
 
         The keywords are those of `Store.verify`. `project` may be a function of the URL's variables:
         `project=lambda shop: shop`. With `optional` the view runs without a token as well; a bad one is
-        refused all the same. Flask's own answers to `OPTIONS` (a CORS preflight) are not guarded.
+        refused all the same. Flask's own answers to `OPTIONS` (a CORS preflight) are not guarded, and a
+        function of `before_request` does not run for them.
+
+        Next to `@app.get` it stands below. A view that is registered as it was before is not called: its
+        requests raise `RuntimeError`. So do those behind such a function of `before_request`.
 
         A refusal is raised as werkzeug's `Unauthorized`, `Forbidden` or `ServiceUnavailable` with the
         finished response in it, for handlers of errors to see.
+
+        Raises `TypeError` and `MisuseError` for a requirement that can never be right.
         """
         stated = None if callable(project) else project
         asked = required(scopes, any_scopes, stated, environment, owner)
 
-        def admit(variables: Mapping[str, object]) -> None:
+        def admitted() -> bool:
+            if request.method == "OPTIONS" and getattr(
+                request.url_rule, "provide_automatic_options", False
+            ):
+                return False
             now = asked
             if callable(project):
-                now = Required(**{**asked, "project": project(**variables)})
-            _admit(now, optional)
+                now = Required(**{**asked, "project": project(**request.view_args or {})})
+            self._admit(now, optional)
+            return True
 
         def decorate(view: _View) -> _View:
+            if not callable(view):
+                raise TypeError(f"a view is a function, and not {type(view).__name__}")
+            if isinstance(view, FunctionType):
+                self._unguarded.add(view)
             if inspect.iscoroutinefunction(view):
 
                 @wraps(view)
                 async def guarded(*args: object, **kwargs: object) -> object:
-                    admit(kwargs)
-                    return await view(*args, **kwargs)
+                    return await view(*args, **kwargs) if admitted() else None
 
                 return cast(_View, guarded)
 
             @wraps(view)
             def guarded_view(*args: object, **kwargs: object) -> object:
-                admit(kwargs)
-                return view(*args, **kwargs)
+                return view(*args, **kwargs) if admitted() else None
 
             return cast(_View, guarded_view)
 
         return decorate
+
+    def _guard(self) -> Guard:
+        keys, guard = current_app.extensions.get("keyfob", (None, None))
+        if keys is not self or not isinstance(guard, Guard):
+            raise RuntimeError("this Keyfob is not the application's; call its init_app(app)")
+        return guard
+
+    def _admit(self, asked: Required, optional: bool) -> None:
+        decided = self._guard().decide_wsgi(request.environ, asked)
+        if isinstance(decided, VerifiedKey):
+            request.environ[_KEY] = decided
+        elif not (optional and decided.code is None):
+            raise _refusal(decided)
+
+    def _refuse_what_was_to_be_guarded(self) -> None:
+        running: list[object] = [current_app.view_functions.get(request.endpoint or "")]
+        for blueprint in (None, *request.blueprints):
+            running += current_app.before_request_funcs.get(blueprint, ())
+        for each in running:
+            if isinstance(each, FunctionType) and each in self._unguarded:
+                raise RuntimeError(
+                    f"{each.__qualname__} was registered before it was guarded, so that it is open: "
+                    "write the decorator of Keyfob below the one that registers it"
+                )
 
 
 def _open(app: Flask) -> Store:
@@ -165,21 +217,6 @@ def _open(app: Flask) -> Store:
         actor=app.config.get("KEYFOB_ACTOR"),
         file_mode=0o660 if app.config.get("KEYFOB_GROUP") else None,
     )
-
-
-def _guard() -> Guard:
-    guard = current_app.extensions.get("keyfob")
-    if not isinstance(guard, Guard):
-        raise RuntimeError("this application has no Keyfob; call its init_app(app)")
-    return guard
-
-
-def _admit(asked: Required, optional: bool) -> None:
-    decided = _guard().decide_wsgi(request.environ, asked)
-    if isinstance(decided, VerifiedKey):
-        request.environ[_KEY] = decided
-    elif not (optional and decided.code is None):
-        raise _refusal(decided)
 
 
 def _refusal(refusal: Refusal) -> Exception:

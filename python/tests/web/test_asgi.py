@@ -11,7 +11,18 @@ from typing import Any
 import keyfob
 import pytest
 from direct import DENIAL, ask, messages, scope_of
-from keyfob.asgi import Application, Auth, KeyMiddleware, Receive, Scope, Scopes, Send, User
+from keyfob._http import Guard
+from keyfob.asgi import (
+    Application,
+    Auth,
+    KeyMiddleware,
+    Receive,
+    Scope,
+    Scopes,
+    Send,
+    User,
+    path_below_root,
+)
 from starlette.applications import Starlette
 from starlette.authentication import requires
 from starlette.middleware import Middleware
@@ -162,30 +173,73 @@ def test_an_exempt_path_is_equal_or_it_is_not(inner: Inner, store: keyfob.Store)
 def test_an_exempt_path_is_below_the_root_path_of_the_application(
     inner: Inner, store: keyfob.Store
 ) -> None:
-    app = KeyMiddleware(inner, store, exempt=["/healthz", "/v1"])
-    for path in ("/v1/healthz", "/healthz"):
-        assert ask(app, None, path, root_path="/v1") == PASSED
-    for path in ("/v1x/healthz", "/v1/v1/healthz", "/v2/healthz", "/v1/", "/v1"):
+    app = KeyMiddleware(inner, store, exempt=["/healthz", "/v1", "/v1x/healthz"])
+    assert ask(app, None, "/v1/healthz", root_path="/v1") == PASSED
+    # Which of them a server means that leaves the root out, applications do not agree on.
+    outside = ("/healthz", "/v1x/healthz", "/v2/healthz")
+    for path in (*outside, "/v1/v1/healthz", "/v1/", "/v1", "*", ""):
         assert ask(app, None, path, root_path="/v1") == NO_KEY
     assert ask(app, None, "/v1/healthz") == NO_KEY
+    for root in ("/", "/v1/"):
+        assert ask(app, None, root + "healthz", root_path=root) == NO_KEY
 
     mounted = Starlette(routes=[Mount("/v1", app)])
     assert ask(mounted, None, "/v1/healthz") == PASSED
     assert ask(mounted, None, "/v1/orders") == NO_KEY
 
 
-def test_a_project_is_named_by_a_function_of_the_scope(inner: Inner, store: keyfob.Store) -> None:
-    def project(scope: Scope) -> str:
-        return str(scope["path"]).split("/")[1]
+def first_below_root(scope: Scope) -> str:
+    return path_below_root(scope).removeprefix("/").partition("/")[0]
 
+
+def test_a_project_is_named_by_a_function_of_the_scope(inner: Inner, store: keyfob.Store) -> None:
     for name in ("shop", "books"):
         store.create_project(name, scopes="*")
     token = store.create("a", project="shop").token
-    app = KeyMiddleware(inner, store, project=project)
+    app = KeyMiddleware(inner, store, project=first_below_root)
     assert ask(app, token, "/shop/orders") == PASSED
-    assert ask(app, token, "/books/orders") == NOT_FOR_THIS
-    assert ask(app, token, "/") == NOT_FOR_THIS
+    for path in ("/books/orders", "/", "*", "//shop/orders"):
+        assert ask(app, token, path) == NOT_FOR_THIS
     assert ask(KeyMiddleware(inner, store, project=keyfob.ANY), token) == PASSED
+
+
+def test_the_path_of_a_project_is_below_the_root_path_of_the_application(
+    inner: Inner, store: keyfob.Store
+) -> None:
+    for name in ("shop", "v1", "v1x"):
+        store.create_project(name, scopes="*")
+    shop, mount = store.create("a", project="shop").token, store.create("b", project="v1").token
+    mounted = Starlette(routes=[Mount("/v1", KeyMiddleware(inner, store, project=first_below_root))])
+    assert ask(mounted, shop, "/v1/shop/orders") == PASSED
+    assert ask(mounted, mount, "/v1/shop/orders") == NOT_FOR_THIS
+    app = KeyMiddleware(inner, store, project=first_below_root)
+    # A router sees the project v1x there, or nothing at all.
+    assert ask(app, shop, "/v1x/shop/orders", root_path="/v1") == NOT_FOR_THIS
+    for path, below in (("/v1/a/b", "/a/b"), ("/v1/", "/"), ("/v1", ""), ("/v1x/a", ""), ("/a", "")):
+        assert path_below_root(scope_of(path, [], root_path="/v1")) == below
+
+
+def test_a_project_that_a_request_names_is_a_refusal_where_none_can_have_the_name(
+    inner: Inner, store: keyfob.Store
+) -> None:
+    tokens = [store.create("a").token]
+    store.create_project("7", scopes="*")
+    tokens.append(store.create("b", project="7").token)
+    names: list[Any] = ["", "\0", "\ud800", "7\ud800", "\ufffd", "x" * 70_000, "Shop", "a b", -7, 10**400]
+
+    def answers(project: Any) -> list[tuple[int, Any]]:
+        app = KeyMiddleware(inner, store, project=lambda scope: project)
+        return [ask(app, token) for token in tokens]
+
+    for name in names:
+        assert answers(name) == [NOT_FOR_THIS, NOT_FOR_THIS]
+    for named in (7, "7"):
+        assert answers(named) == [PASSED, PASSED]
+    for wrong in (True, 7.0, b"7", ["7"]):
+        with pytest.raises(TypeError, match="project must be a str"):
+            answers(wrong)
+        with pytest.raises(TypeError, match="project must be a str"):
+            KeyMiddleware(inner, store, project=wrong)  # type: ignore[arg-type]
 
 
 def test_an_environment_and_an_owner_are_asked_for(inner: Inner, store: keyfob.Store) -> None:
@@ -218,18 +272,64 @@ def test_the_realm_is_in_the_challenge_and_can_be_quoted(inner: Inner, store: ke
             KeyMiddleware(inner, store, realm=realm)
 
 
+class OfDjango:
+    """As a request of Django's: it can be iterated, and most have nothing in them."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
 def test_a_requirement_that_can_never_be_right_is_refused_when_the_application_is_built(
-    inner: Inner, store: keyfob.Store
+    inner: Inner,
 ) -> None:
-    with pytest.raises(keyfob.MisuseError, match="holds no '\\*'"):
-        KeyMiddleware(inner, store, scopes="orders:*")
-    with pytest.raises(keyfob.MisuseError, match="any of an empty list"):
-        KeyMiddleware(inner, store, any_scopes=[])
-    assert sum(store.refusals().values()) == 0
-    # One that is opened later can only say it then.
-    later = KeyMiddleware(inner, lambda: store, scopes="orders:*")
-    with pytest.raises(keyfob.MisuseError):
-        ask(later, "xyz")
+    def never() -> keyfob.Store:
+        raise AssertionError("no store is needed to say it")
+
+    for keyword, misused, match in (
+        ("scopes", "orders:*", "holds no '\\*'"),
+        ("scopes", "orders read", "a segment is of"),
+        ("scopes", "", "scope"),
+        ("any_scopes", [], "any of an empty list"),
+        ("environment", "Live", "environment"),
+    ):
+        with pytest.raises(keyfob.MisuseError, match=match):
+            KeyMiddleware(inner, never, **{keyword: misused})  # type: ignore[arg-type]
+    for keyword, other in (
+        ("scopes", OfDjango()),
+        ("any_scopes", OfDjango()),
+        ("scopes", {"orders:read": "Read orders"}),
+        ("scopes", b""),
+        ("scopes", 1),
+        ("scopes", [b"orders:read"]),
+        ("any_scopes", [["orders:read"]]),
+        ("environment", 1),
+        ("owner", 1),
+        ("project", 1.5),
+    ):
+        with pytest.raises(TypeError, match=f"{keyword} must be a str"):
+            KeyMiddleware(inner, never, **{keyword: other})  # type: ignore[arg-type]
+    for good in ("orders:read", ["orders:read"], {"orders:read"}, iter(["orders:read"]), []):
+        KeyMiddleware(inner, never, scopes=good)
+
+
+def test_a_store_that_another_thread_opened_meanwhile_is_no_function_to_open_it(
+    store: keyfob.Store,
+) -> None:
+    class Overtaken(Guard):
+        """Between any two looks at what it was given, another thread has opened the store."""
+
+        seen = False
+
+        @property
+        def _store(self) -> Any:
+            self.seen, before = True, self.seen
+            return store if before else lambda: store
+
+        @_store.setter
+        def _store(self, given: Any) -> None:
+            """The other thread's stays."""
+
+    assert Overtaken(store).store is store
 
 
 def test_a_store_that_cannot_answer_does_not_keep_an_application_from_starting(
@@ -333,15 +433,12 @@ def test_no_frame_of_the_package_holds_the_token_in_a_traceback(
     def fail() -> keyfob.Store:
         raise RuntimeError("planted")
 
-    def wrong() -> keyfob.Store:
-        return store
+    def wrong(scope: Scope) -> Any:
+        return 1.5
 
-    for app in (
-        KeyMiddleware(inner, fail),
-        KeyMiddleware(inner, wrong, scopes="orders:*"),
-    ):
+    for app in (KeyMiddleware(inner, fail), KeyMiddleware(inner, store, project=wrong)):
         for name, value in (("Authorization", f"Bearer {token}"), ("X-API-Key", token)):
-            with pytest.raises((RuntimeError, keyfob.MisuseError)) as caught:
+            with pytest.raises((RuntimeError, TypeError)) as caught:
                 messages(app, scope_of("/", [(name, value)]))
             seen = list(of_keyfob(caught.value))
             assert len(seen) >= 3

@@ -277,13 +277,16 @@ def test_no_page_report_log_or_traceback_shows_a_token_or_the_pepper(
         raise RuntimeError("planted")
 
     def inside(request: HttpRequest) -> HttpResponse:
-        require_key(request, "orders:*")
-        return HttpResponse()
+        require_key(request)
+        raise RuntimeError("planted")
+
+    def wrong(request: HttpRequest) -> Any:
+        return 1.5
 
     urls = Urls(
         route("broken", key_required()(broken)),
         route("async", key_required()(asynchronous)),
-        route("misuse", key_required("orders:*")(broken)),
+        route("misuse", key_required(project=wrong)(broken)),
         route("inside", inside),
     )
     client, pages = Client(raise_request_exception=False), []

@@ -8,9 +8,10 @@ from typing import Annotated, Any
 import keyfob
 import pytest
 from direct import DENIAL, ask, messages, scope_of
-from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Security, WebSocket
+from fastapi import APIRouter, Depends, FastAPI, Header, HTTPException, Request, Security, WebSocket
 from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse
+from fastapi.security import SecurityScopes
 from keyfob import VerifiedKey
 from keyfob.asgi import KeyMiddleware
 from keyfob.fastapi import KeyAuth
@@ -144,6 +145,60 @@ def test_a_project_is_named_by_a_function_of_the_connection(store: keyfob.Store)
     token = store.create("a", project="shop").token
     assert ask(app, token, "/shop/orders") == PASSED
     assert ask(app, token, "/books/orders") == NOT_FOR_THIS
+
+
+def forbidden() -> None:
+    raise HTTPException(403, "not from here")
+
+
+class OfTenant(KeyAuth):
+    async def __call__(  # type: ignore[override]
+        self, connection: HTTPConnection, scopes: SecurityScopes, x_tenant: str = Header()
+    ) -> VerifiedKey | None:
+        key = await super().__call__(connection, scopes)
+        if key is None or key.owner != x_tenant:
+            raise HTTPException(403, "not your tenant")
+        return key
+
+
+class FromHere(KeyAuth):
+    async def __call__(
+        self,
+        connection: HTTPConnection,
+        scopes: SecurityScopes,
+        _header: None = None,
+        _here: None = Depends(forbidden),
+    ) -> VerifiedKey | None:
+        return await super().__call__(connection, scopes, _header)
+
+
+class WithNothingElse(KeyAuth):
+    async def __call__(  # type: ignore[override]
+        self, connection: HTTPConnection, scopes: SecurityScopes
+    ) -> VerifiedKey | None:
+        return await super().__call__(connection, scopes)
+
+
+@pytest.mark.parametrize("header", ["X-API-Key", None])
+def test_what_a_call_of_a_subclass_depends_on_itself_holds(
+    store: keyfob.Store, header: str | None
+) -> None:
+    app = FastAPI()
+    for path, kind in {"/tenant": OfTenant, "/here": FromHere, "/nothing": WithNothingElse}.items():
+        auth = kind(store, header=header)
+        app.get(path, dependencies=[Security(auth, scopes=["orders:read"])])(true)
+    token = store.create("a", scopes="orders:read", owner="ann").token
+    other = store.create("b", owner="ann").token
+
+    def status(path: str, token: str, tenant: str = "ann") -> int:
+        headers = [("Authorization", f"Bearer {token}"), ("X-Tenant", tenant)]
+        return int(messages(app, scope_of(path, headers))[0]["status"])
+
+    assert [status("/tenant", token, tenant) for tenant in ("ann", "bob")] == [200, 403]
+    assert ask(app, token, "/tenant")[0] == 422
+    assert ask(app, token, "/here") == (403, {"detail": "not from here"})
+    assert (ask(app, token, "/nothing"), ask(app, None, "/nothing")) == (PASSED, NO_KEY)
+    assert [status(path, other) for path in ("/tenant", "/nothing")] == [403, 403]
 
 
 def test_an_environment_and_an_owner_are_asked_for(store: keyfob.Store) -> None:

@@ -4,6 +4,7 @@ import inspect
 import logging
 import sys
 from pathlib import Path
+from typing import Any
 
 import keyfob
 import pytest
@@ -121,9 +122,68 @@ def test_a_view_of_an_application_that_was_not_set_up_is_a_fault_and_not_open(ke
         app.test_client().get("/")
 
 
+def test_the_keyfob_of_another_application_is_a_fault_and_not_its_store(
+    app: Flask, store: keyfob.Store
+) -> None:
+    partner = Keyfob(store=store)
+    app.testing = True
+    app.get("/")(partner.required()(lambda: "in"))
+    headers = bearer(store.create("a").token)
+    with pytest.raises(RuntimeError, match=r"not the application's; call its init_app\(app\)"):
+        app.test_client().get("/", headers=headers)
+    with app.app_context(), pytest.raises(RuntimeError, match="not the application's"):
+        assert partner.store
+
+
 def test_a_decorator_without_parentheses_says_so(keys: Keyfob) -> None:
     with pytest.raises(TypeError, match="write it with parentheses"):
         keys.required(lambda: "in")  # type: ignore[arg-type]
+    not_a_view: Any = object()
+    with pytest.raises(TypeError, match="a view is a function, and not object"):
+        keys.required()(not_a_view)
+
+
+@pytest.mark.parametrize("of_blueprint", [False, True])
+def test_a_view_that_was_registered_before_it_was_guarded_does_not_run(
+    app: Flask, keys: Keyfob, store: keyfob.Store, of_blueprint: bool
+) -> None:
+    blueprint = Blueprint("orders", __name__)
+    ran = []
+
+    @keys.required()
+    @(blueprint if of_blueprint else app).get("/orders")
+    def orders() -> str:
+        ran.append("orders")
+        return "in"
+
+    app.get("/other")(lambda: "in")
+    app.register_blueprint(blueprint)
+    app.testing = True
+    headers = bearer(store.create("a").token)
+    for given in (headers, {}):
+        with pytest.raises(RuntimeError, match=r"orders was registered .* below the one that registers it"):
+            app.test_client().get("/orders", headers=given)
+    assert ran == []
+    assert app.test_client().get("/other").status_code == 200
+    assert app.test_client().get("/nowhere").status_code == 404
+
+
+@pytest.mark.parametrize("of_blueprint", [False, True])
+def test_a_guard_before_requests_that_was_registered_before_it_asks_lets_nothing_through(
+    app: Flask, keys: Keyfob, of_blueprint: bool
+) -> None:
+    blueprint = Blueprint("orders", __name__)
+
+    @keys.required()
+    @(blueprint if of_blueprint else app).before_request
+    def guard() -> None:
+        """Nothing else to do."""
+
+    blueprint.get("/orders")(lambda: "in")
+    app.register_blueprint(blueprint)
+    app.testing = True
+    with pytest.raises(RuntimeError, match="guard was registered before it was guarded"):
+        app.test_client().get("/orders")
 
 
 def test_a_guarded_view_is_of_the_kind_that_it_was(keys: Keyfob) -> None:
@@ -183,11 +243,39 @@ def test_all_of_a_blueprint_is_guarded_before_its_requests(
         """Nothing else to do."""
 
     blueprint.get("/orders")(lambda: {"key": current_key.id})
+    blueprint.add_url_rule("/own", "own", lambda: "in", methods=["GET", "OPTIONS"])
     app.register_blueprint(blueprint)
     issued = store.create("a", scopes="orders:read")
     client = app.test_client()
     assert client.get("/orders").status_code == 401
     assert client.get("/orders", headers=bearer(issued.token)).json == {"key": issued.key.id}
+    # A preflight is Flask's own answer there as well, and an answer of the blueprint is none of Flask's.
+    preflight = client.options("/orders")
+    assert preflight.status_code == 200 and "GET" in preflight.headers["Allow"]
+    assert client.options("/own").status_code == client.head("/orders").status_code == 401
+
+
+def test_a_guard_before_requests_has_the_variables_of_the_url(
+    app: Flask, keys: Keyfob, store: keyfob.Store
+) -> None:
+    ran = []
+    blueprint = Blueprint("orders", __name__, url_prefix="/<shop>")
+
+    @blueprint.before_request
+    @keys.required(project=lambda shop: shop)
+    async def guard() -> None:
+        ran.append(current_key.id)
+
+    blueprint.get("/orders")(lambda shop: {"shop": shop})
+    app.register_blueprint(blueprint)
+    for name in ("shop", "books"):
+        store.create_project(name, scopes="*")
+    issued = store.create("a", project="shop")
+    client, headers = app.test_client(), bearer(issued.token)
+    assert client.get("/shop/orders", headers=headers).json == {"shop": "shop"}
+    assert client.get("/books/orders", headers=headers).status_code == 403
+    assert client.options("/books/orders").status_code == 200
+    assert ran == [issued.key.id]
 
 
 def test_the_project_can_be_a_variable_of_the_url(
@@ -206,6 +294,33 @@ def test_the_project_can_be_a_variable_of_the_url(
     assert client.get("/shop/orders/1", headers=bearer(token)).json == {"shop": "shop"}
     assert client.get("/books/orders/1", headers=bearer(token)).status_code == 403
     assert client.get("/nowhere/orders/1", headers=bearer(token)).status_code == 403
+
+
+def test_the_project_can_be_a_number_of_the_url(
+    app: Flask, keys: Keyfob, store: keyfob.Store
+) -> None:
+    app.get("/<int:shop>")(keys.required(project=lambda shop: shop)(lambda shop: {"shop": shop}))
+    store.create_project("7", scopes="*")
+    headers = bearer(store.create("a", project="7").token)
+    client = app.test_client()
+    assert client.get("/7", headers=headers).json == {"shop": 7}
+    assert client.get("/8", headers=headers).status_code == 403
+
+
+def test_the_key_itself_creates_keys_within_its_own_bounds(
+    app: Flask, keys: Keyfob, store: keyfob.Store
+) -> None:
+    @app.get("/")
+    @keys.required()
+    def view() -> dict[str, object]:
+        assert keys.current == current_key
+        return {"key": keys.store.create_within(keys.current, "b", scopes="orders:read").key.id}
+
+    token = store.create("a", scopes="orders:*").token
+    answer = app.test_client().get("/", headers=bearer(token))
+    assert store.get(answer.json["key"]).name == "b"  # type: ignore[index]
+    with app.test_request_context(), pytest.raises(RuntimeError, match="no API key was verified"):
+        assert keys.current
 
 
 def test_the_current_key_is_that_of_the_request_and_of_no_request_before(
@@ -289,12 +404,10 @@ def test_handlers_of_errors_see_a_refusal_with_its_response(
     assert app.test_client().get("/").json == {"detail": "an API key is required"}
 
 
-def test_a_requirement_that_can_never_be_right_is_a_fault_and_lets_nobody_in(
-    app: Flask, keys: Keyfob, store: keyfob.Store
-) -> None:
-    app.get("/")(keys.required("orders:*")(lambda: "in"))
-    headers = bearer(store.create("a", scopes="*").token)
-    assert app.test_client().get("/", headers=headers).status_code == 500
+def test_a_requirement_that_can_never_be_right_is_refused_without_a_store() -> None:
+    for scopes in ("orders:*", "orders read", ""):
+        with pytest.raises(keyfob.MisuseError, match="scope"):
+            Keyfob().required(scopes)
 
 
 @pytest.mark.parametrize("pepper", [PEPPER, "5ec2e7"], ids=["a pepper", "no pepper at all"])
@@ -313,7 +426,7 @@ def test_no_page_log_or_traceback_shows_a_token_or_the_pepper(
         raise RuntimeError("planted")
 
     @app.get("/misuse")
-    @keys.required("orders:*")
+    @keys.required(project=lambda: 1.5)  # type: ignore[arg-type, return-value]
     def misuse() -> str:
         return "in"
 

@@ -155,13 +155,13 @@ def test_the_documentation_shows_bearers_with_the_scopes() -> None:
     api = api_of("documented", auth=KeyAuth())
     api.get("/any")(show)
     api.get("/read", auth=KeyAuth("orders:read"))(show)
-    api.get("/either", auth=Derived(any_scopes=["a/b", "c"]))(show)
+    api.get("/either", auth=Derived(any_scopes=["a:b", "c"]))(show)
     schema = api.get_openapi_schema(path_prefix="")
     bearer = {"type": "http", "scheme": "bearer"}
     assert schema["components"]["securitySchemes"] == {
         "KeyAuth": bearer,
         "KeyAuth.orders.read": {**bearer, "description": "Scopes: orders:read"},
-        "Derived.a.b.c": {**bearer, "description": "Scopes: a/b c"},
+        "Derived.a.b.c": {**bearer, "description": "Scopes: a:b c"},
     }
     assert schema["paths"]["/read"]["get"]["security"] == [{"KeyAuth.orders.read": []}]
     assert isinstance(Derived("a"), Derived)
