@@ -135,7 +135,7 @@ class KeyAuthentication(BaseAuthentication):
         Raises `KeyDenied` for a bad token, and where the store could not answer.
         """
         asked = required(None, None, self.get_project(request), self.environment, self.owner)
-        decided = decide(request._request, asked)
+        decided = decide(request, asked)
         if isinstance(decided, Refusal):
             if decided.code is None:
                 return None
