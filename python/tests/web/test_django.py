@@ -54,6 +54,9 @@ def test_a_guarded_view_is_of_the_kind_that_it_was() -> None:
     assert key_required()(show).__name__ == "show"
     with pytest.raises(TypeError, match="write it with parentheses"):
         key_required(show)  # type: ignore[arg-type]
+    not_a_view: Any = RequestFactory().get("/")
+    with pytest.raises(TypeError, match=r"django-ninja has keyfob\.django\.ninja\.KeyAuth"):
+        key_required()(not_a_view)
 
 
 def test_the_project_can_be_an_argument_of_the_view(store: keyfob.Store) -> None:

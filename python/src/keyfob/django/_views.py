@@ -51,6 +51,10 @@ def key_required(
         return response_of(decided)
 
     def decorate(view: _View) -> _View:
+        if not callable(view):
+            # A request, where this was taken for an `auth` of django-ninja's: all that it calls and that
+            # answers something lets the request in.
+            raise TypeError("key_required decorates views; django-ninja has keyfob.django.ninja.KeyAuth")
         if iscoroutinefunction(view):
 
             @wraps(view)
