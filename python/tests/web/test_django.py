@@ -21,13 +21,14 @@ from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path as route
 from django.utils.decorators import method_decorator
 from django.views import View
+from django.views.decorators.cache import cache_control
 from harness import bearer, own_frames
-from keyfob.django import KeyRefused, KeyRequest, key_required, require_key
+from keyfob.django import KeyRefused, KeyRequest, OptionalKeyRequest, key_required, require_key
 from keyfob.django import store as configured_store
 from site_of_tests import Urls
 
 PEPPER = "5ec2e7" * 10 + "beef"
-MIDDLEWARE = "keyfob.django.middleware.KeyMiddleware"
+MIDDLEWARE = "keyfob.django.middleware.KeyRefusedMiddleware"
 
 
 @pytest.fixture(autouse=True)
@@ -37,8 +38,11 @@ def site(path: Path) -> Iterator[None]:
 
 
 def show(request: KeyRequest, **variables: str) -> JsonResponse:
-    key = request.keyfob_key
-    return JsonResponse({"key": key and key.id, **variables})
+    return JsonResponse({"key": request.keyfob_key.id, **variables})
+
+
+def show_any(request: OptionalKeyRequest) -> JsonResponse:
+    return JsonResponse({"key": request.keyfob_key and request.keyfob_key.id})
 
 
 def test_a_guarded_view_is_of_the_kind_that_it_was() -> None:
@@ -50,6 +54,9 @@ def test_a_guarded_view_is_of_the_kind_that_it_was() -> None:
     assert key_required()(show).__name__ == "show"
     with pytest.raises(TypeError, match="write it with parentheses"):
         key_required(show)  # type: ignore[arg-type]
+    not_a_view: Any = RequestFactory().get("/")
+    with pytest.raises(TypeError, match=r"django-ninja has keyfob\.django\.ninja\.KeyAuth"):
+        key_required()(not_a_view)
 
 
 def test_the_project_can_be_an_argument_of_the_view(store: keyfob.Store) -> None:
@@ -109,7 +116,8 @@ def test_of_a_view_that_answers_nothing_django_complains(store: keyfob.Store) ->
 def test_views_that_need_a_key_need_no_csrf_token_and_optional_ones_do(store: keyfob.Store) -> None:
     headers = bearer(store.create("a").token)
     urls = Urls(
-        route("guarded", key_required()(show)), route("optional", key_required(optional=True)(show))
+        route("guarded", key_required()(show)),
+        route("optional", key_required(optional=True)(show_any)),
     )
     middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
     with override_settings(ROOT_URLCONF=urls, MIDDLEWARE=middleware):
@@ -119,31 +127,66 @@ def test_views_that_need_a_key_need_no_csrf_token_and_optional_ones_do(store: ke
         assert client.post("/optional", headers=headers).status_code == 403
 
 
-@pytest.mark.parametrize("asked_by", ["decorator", "require_key"])
-def test_the_cache_of_the_site_gives_a_response_to_no_other_key(
-    asked_by: str, store: keyfob.Store
+def test_of_a_class_the_whole_is_exempt_from_csrf_and_never_a_method_alone(
+    store: keyfob.Store,
 ) -> None:
-    def view(request: HttpRequest) -> JsonResponse:
-        return JsonResponse({"key": require_key(request).id})
+    class Method(View):
+        @method_decorator(key_required())
+        def post(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
 
-    first, second = store.create("first"), store.create("second")
-    middleware = [
-        "django.middleware.cache.UpdateCacheMiddleware",
-        MIDDLEWARE if asked_by == "require_key" else "django.middleware.common.CommonMiddleware",
-        "django.middleware.cache.FetchFromCacheMiddleware",
-    ]
+    @method_decorator(key_required(), name="dispatch")
+    class Whole(View):
+        def post(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
+
+    class Plain(View):
+        def post(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
+
+    class Asynchronous(View):
+        async def post(self, request: KeyRequest) -> HttpResponse:
+            return show(request)
+
+    headers = bearer(store.create("a").token)
     urls = Urls(
-        route(asked_by, view if asked_by == "require_key" else key_required()(show)),
+        route("method", Method.as_view()),
+        route("dispatch", Whole.as_view()),
+        route("as_view", key_required()(Plain.as_view())),
+        route("async", key_required()(Asynchronous.as_view())),
+        route("both", key_required()(Method.as_view())),
+    )
+    middleware = ["django.middleware.csrf.CsrfViewMiddleware"]
+    with override_settings(ROOT_URLCONF=urls, MIDDLEWARE=middleware):
+        client = Client(enforce_csrf_checks=True)
+        for name in ("dispatch", "as_view", "async", "both"):
+            assert client.post(f"/{name}", headers=headers).status_code == 200
+            assert client.post(f"/{name}").status_code == 401
+        answer = client.post("/method", headers=headers)
+        assert answer.status_code == 403 and "CSRF" in answer.content.decode()
+
+
+def test_a_response_says_that_it_is_one_keys_alone_unless_its_view_calls_it_public(
+    store: keyfob.Store,
+) -> None:
+    headers = bearer(store.create("a").token)
+    urls = Urls(
+        route("guarded", key_required()(show)),
+        route("short", key_required()(cache_control(max_age=60)(show))),
+        route("public", key_required()(cache_control(public=True)(show))),
         route("open", lambda request: HttpResponse("in")),
     )
-    with override_settings(ROOT_URLCONF=urls, MIDDLEWARE=middleware):
-        for issued in (first, second, first):
-            for headers in (bearer(issued.token), {"X-API-Key": issued.token}):
-                answer = Client().get(f"/{asked_by}", headers=headers)
-                assert answer.json() == {"key": issued.key.id}
-        assert Client().get(f"/{asked_by}").status_code == 401
-        assert Client().get(f"/{asked_by}").headers["Vary"] == "Authorization, X-API-Key"
-        assert "Vary" not in Client().get("/open").headers
+    with override_settings(ROOT_URLCONF=urls):
+        for name, said in (
+            ("guarded", "private"),
+            ("short", "max-age=60, private"),
+            ("public", "public"),
+        ):
+            answer = Client().get(f"/{name}", headers=headers)
+            assert answer.headers["Cache-Control"] == said
+            assert answer.headers["Vary"] == "Authorization, X-API-Key"
+        assert Client().get("/guarded").headers["Vary"] == "Authorization, X-API-Key"
+        assert not {"Vary", "Cache-Control"} & set(Client().get("/open").headers)
 
 
 def test_a_view_can_ask_for_what_it_learns_inside_and_the_middleware_answers(
@@ -156,7 +199,11 @@ def test_a_view_can_ask_for_what_it_learns_inside_and_the_middleware_answers(
         return JsonResponse({"key": require_key(request, scope).id})
 
     issued = store.create("a", scopes="orders:read")
-    urls = Urls(route("plain/<scope>", plain), route("async/<scope>", asynchronous))
+    urls = Urls(
+        route("plain/<scope>", plain),
+        route("async/<scope>", asynchronous),
+        route("open", lambda request: HttpResponse("in")),
+    )
 
     async def ask(url: str, token: str) -> Any:
         return await AsyncClient().get(url, headers=bearer(token))
@@ -169,10 +216,11 @@ def test_a_view_can_ask_for_what_it_learns_inside_and_the_middleware_answers(
                     asyncio.run(ask(url, issued.token)),
                 ):
                     assert answer.status_code == status
-                    assert answer.headers["Vary"] == "Authorization, X-API-Key"
             refused = Client().get(f"/{kind}/orders:write")
             assert refused.status_code == 401
             assert refused.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+        # It asks for a key where a view does, and nowhere else.
+        assert Client().get("/open").status_code == 200
     # Without the middleware nobody gets in either.
     with override_settings(ROOT_URLCONF=urls):
         assert Client(raise_request_exception=False).get("/plain/a").status_code == 500

@@ -18,7 +18,7 @@ from drf_spectacular.generators import SchemaGenerator
 from harness import bearer
 from keyfob.django.drf import HasScope, KeyAuthentication, KeyPermission, KeyRequest, KeyUser
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
-from rest_framework.permissions import IsAdminUser, IsAuthenticated
+from rest_framework.permissions import AllowAny, IsAdminUser, IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.test import APIRequestFactory
@@ -78,6 +78,47 @@ def test_the_user_of_a_request_is_the_key_unless_a_class_says_another(store: key
     assert nobody.headers["WWW-Authenticate"] == 'Bearer realm="api", error="invalid_token"'
 
 
+@pytest.mark.parametrize(
+    "user",
+    [
+        None,
+        False,
+        0,
+        SimpleNamespace(is_authenticated=False),
+        SimpleNamespace(is_authenticated=True, is_active=False),
+    ],
+    ids=["none", "false", "zero", "not authenticated", "not active"],
+)
+def test_a_key_of_nobody_who_may_come_in_is_refused(
+    user: object, store: keyfob.Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Owners(KeyAuthentication):
+        def get_user(self, key: keyfob.VerifiedKey) -> object | None:
+            return user
+
+    caplog.set_level(logging.INFO, "keyfob")
+    issued = store.create("a", scopes="a", owner="ann")
+    for permission in (HasScope("a"), AllowAny):
+        answer = ask(permission, by=[Owners], headers=bearer(issued.token))
+        assert (answer.status_code, answer.data) == (401, INVALID)
+    assert caplog.messages == [f"refused: WRONG_OWNER, key {issued.key.id}"] * 2
+
+
+def test_a_user_who_has_to_be_awaited_is_an_error(store: keyfob.Store) -> None:
+    async def nobody() -> None:
+        """Finds no user."""
+
+    waiting = nobody()
+
+    class Owners(KeyAuthentication):
+        def get_user(self, key: keyfob.VerifiedKey) -> object | None:
+            return waiting
+
+    with pytest.raises(TypeError, match="cannot be asynchronous"):
+        ask(HasScope(), by=[Owners], headers=bearer(store.create("a").token))
+    waiting.close()
+
+
 def test_a_key_as_user_is_authenticated_and_may_nothing_else(store: keyfob.Store) -> None:
     key = store.verify(store.create("a").token)
     user = KeyUser(key)
@@ -123,6 +164,34 @@ def test_a_missing_scope_is_refused_by_the_table_and_logged(
     assert ask(HasScope("orders:read"), headers=bearer(issued.token)).status_code == 200
 
 
+def test_permissions_that_a_view_makes_itself_answer_by_the_table(store: keyfob.Store) -> None:
+    class Orders(APIView):
+        def get_permissions(self) -> Any:
+            staff = getattr(self.request.user, "is_staff", False)
+            return [HasScope("orders:admin" if staff else "orders:read")()]
+
+        def get(self, request: KeyRequest) -> Response:
+            return Response("in")
+
+    class Either(Orders):
+        def get_permissions(self) -> Any:
+            return [(HasScope("orders:read") | IsAdminUser)()]
+
+    other, good = store.create("a"), store.create("b", scopes="orders:read")
+    elsewhere = bearer(store.create("c", scopes="*", environment="test").token)
+    for view, own in ((Orders, True), (Either, False)):
+        found: list[Any] = [
+            view.as_view()(FACTORY.get("/", headers=headers))
+            for headers in ({}, bearer(other.token), bearer(good.token))
+        ]
+        assert [answer.status_code for answer in found] == [401, 403, 200]
+        assert (found[0].data == {"detail": "an API key is required"}) == own
+        assert (found[1].data == NOT_FOR_THIS) == own
+        assert ("WWW-Authenticate" in found[1].headers) == own
+        # A view that asks for the user first, while there is none yet.
+        assert view.as_view()(FACTORY.get("/", headers=elsewhere)).status_code == 403
+
+
 @pytest.mark.parametrize(
     ("permission", "status"),
     [
@@ -156,16 +225,32 @@ def test_scopes_compose_as_permissions_do(
         assert allowed == (status == 200)
 
 
+def test_an_operand_leaves_the_answer_to_the_others(store: keyfob.Store) -> None:
+    class Admins(KeyAuthentication):
+        def get_user(self, key: keyfob.VerifiedKey) -> object | None:
+            return SimpleNamespace(is_staff=True)
+
+    headers = bearer(store.create("a", scopes="a").token)
+    for permission in (HasScope("b"), HasScope(any_scopes=["b", "c"])):
+        beside = (HasScope("a"), permission | IsAdminUser)
+        assert ask(*beside, by=[Admins], headers=headers).status_code == 200
+
+
 def test_without_a_token_every_composition_is_401_with_a_challenge() -> None:
     for permission in (
         HasScope("a"),
         HasScope("a") | IsAdminUser,
         HasScope("a") & HasScope("b"),
         IsAuthenticated,
+        IsAuthenticated & ~HasScope("a"),
     ):
         answer = ask(permission)
         assert answer.status_code == 401
         assert answer.headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+
+def test_who_has_no_key_has_not_the_scope_that_a_negation_is_of() -> None:
+    assert ask(~HasScope("a")).status_code == 200
 
 
 def test_who_came_in_without_a_key_has_no_scopes(store: keyfob.Store) -> None:

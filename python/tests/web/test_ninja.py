@@ -11,14 +11,17 @@ from typing import Any
 import keyfob
 import pytest
 import site_of_tests as site_of_tests
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.urls import path as route
 from harness import bearer
-from keyfob.django import KeyRefused, require_key
+from keyfob.django import KeyRefused, key_required, require_key
 from keyfob.django.ninja import KeyAuth, KeyRequest, answer_refusals
 from ninja import NinjaAPI, Router
-from ninja.security import HttpBearer
+from ninja.decorators import decorate_view
+from ninja.errors import HttpError
+from ninja.security import APIKeyQuery, HttpBasicAuth, HttpBearer
+from ninja.testing import TestClient
 from ninja.utils import is_async_callable
 from site_of_tests import Urls
 
@@ -108,6 +111,109 @@ def test_without_the_handlers_nobody_gets_in_either_and_only_headers_are_missing
         assert (answer.status_code, answer.json()) == (403, NOT_FOR_THIS)
         with override_settings(KEYFOB={"PATH": tmp_path / "none.redb"}):
             assert Client().get("/", headers=bearer("acme")).status_code == 503
+
+
+def test_the_client_for_tests_of_ninja_s_own_is_answered_as_well(store: keyfob.Store) -> None:
+    api = api_of("client", auth=KeyAuth("orders:read"))
+    answer_refusals(api)
+    api.get("/")(show)
+    issued = store.create("a", scopes="orders:read")
+    client = TestClient(api)
+    assert client.get("/").status_code == 401
+    # It makes no capitals of names itself, as servers do.
+    for name in ("AUTHORIZATION", "X-API-KEY"):
+        scheme = "Bearer " if name == "AUTHORIZATION" else ""
+        assert client.get("/", headers={name: f"{scheme}acme"}).json() == INVALID
+        answer = client.get("/", headers={name: scheme + issued.token})
+        assert answer.json() == {"key": issued.key.id}
+
+
+def test_what_is_no_auth_lets_nobody_in(store: keyfob.Store) -> None:
+    ran: list[HttpRequest] = []
+    headers = bearer(store.create("a", scopes="orders:read").token)
+    wrong: Any
+    for at, (wrong, told) in enumerate(
+        (
+            (KeyAuth, "write it with parentheses"),
+            ([KeyAuth], "write it with parentheses"),
+            (key_required("orders:read"), "keyfob.django.ninja.KeyAuth"),
+        )
+    ):
+        api = api_of(f"no-auth-{at}", auth=wrong)
+        api.get("/plain")(lambda request: ran.append(request))
+
+        @api.api_operation(["GET", "POST"], "/async")
+        async def asynchronous(request: HttpRequest) -> None:
+            ran.append(request)
+
+        with served(api):
+            for method, url in (("get", "/plain"), ("get", "/async"), ("post", "/async")):
+                for sent in ({}, headers):
+                    with pytest.raises(TypeError, match=told):
+                        getattr(Client(), method)(url, headers=sent)
+    assert ran == []
+
+
+def test_the_decorator_of_views_guards_an_operation_once_its_parameters_are_read(
+    store: keyfob.Store,
+) -> None:
+    api = api_of("decorated")
+
+    @api.get("/")
+    @key_required("orders:read")
+    def page(request: HttpRequest, page: int) -> HttpResponse:
+        return HttpResponse(f"page {page}")
+
+    headers = bearer(store.create("a", scopes="orders:read").token)
+    with served(api):
+        assert Client().get("/?page=one").status_code == 422
+        assert Client().get("/?page=1").status_code == 401
+        assert Client().get("/?page=1", headers=headers).content == b"page 1"
+
+
+def test_a_refusal_of_others_is_theirs_where_no_key_was_asked_for(store: keyfob.Store) -> None:
+    class Basic(HttpBasicAuth):
+        def authenticate(self, request: HttpRequest, username: str, password: str) -> None:
+            """Nobody."""
+
+    class Query(APIKeyQuery):
+        def authenticate(self, request: HttpRequest, key: str | None) -> None:
+            """Nobody."""
+
+    api = api_of("others")
+    answer_refusals(api)
+    api.get("/basic", auth=Basic())(show)
+    api.get("/query", auth=Query())(show)
+    api.get("/both", auth=[Basic(), KeyAuth()])(show)
+
+    # A key that somebody else has asked for, and that was good.
+    @api.get("/keyed", auth=Basic())
+    @decorate_view(key_required())
+    def keyed(request: HttpRequest) -> None:
+        """Is never run."""
+
+    key = {"X-API-Key": store.create("a").token}
+    with served(api):
+        answer = Client().get("/keyed", headers=key)
+        assert (answer.status_code, answer.json()) == (401, {"detail": "Unauthorized"})
+        for name in ("basic", "query"):
+            for headers in ({}, {"Authorization": "Basic dXNlcjpwYXNz"}, bearer("acme")):
+                answer = Client().get(f"/{name}?key=1", headers=headers)
+                assert (answer.status_code, answer.json()) == (401, {"detail": "Unauthorized"})
+                assert "WWW-Authenticate" not in answer.headers
+        assert Client().get("/both").headers["WWW-Authenticate"] == 'Bearer realm="api"'
+
+    # It is what the application makes of it, too.
+    api = api_of("others-reworded", auth=Basic())
+    answer_refusals(api)
+    api.get("/basic")(show)
+
+    @api.exception_handler(HttpError)
+    def reworded(request: HttpRequest, exception: HttpError) -> HttpResponse:
+        return HttpResponse("reworded", status=exception.status_code)
+
+    with served(api):
+        assert Client().get("/basic").content == b"reworded"
 
 
 def test_what_an_operation_requires_inside_is_answered_as_well(store: keyfob.Store) -> None:

@@ -25,9 +25,16 @@ try:
 except ModuleNotFoundError as _missing:
     raise ImportError("keyfob.django needs Django: pip install 'keyfob[django]'") from _missing
 
-from ._guard import KeyRefused, KeyRequest, store
+from ._guard import KeyRefused, KeyRequest, OptionalKeyRequest, store
 from ._views import key_required, require_key
 
 del _django
 
-__all__ = ["KeyRefused", "KeyRequest", "key_required", "require_key", "store"]
+__all__ = [
+    "KeyRefused",
+    "KeyRequest",
+    "OptionalKeyRequest",
+    "key_required",
+    "require_key",
+    "store",
+]

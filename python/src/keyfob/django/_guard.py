@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -11,7 +11,7 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.utils.cache import patch_vary_headers
+from django.utils.cache import patch_cache_control, patch_vary_headers
 
 from .._enums import Code
 from .._http import Guard, Refusal, Required
@@ -21,8 +21,15 @@ from .._native import Store, VerifiedKey
 class KeyRequest(HttpRequest):
     """A request as a guarded view sees it, for annotations."""
 
-    #: The key; None where the view is `optional` and the request has no token.
+    #: The key.
     keyfob_key: VerifiedKey
+
+
+class OptionalKeyRequest(HttpRequest):
+    """A request as a view sees it that is guarded with `optional`, for annotations."""
+
+    #: The key; None where the request has no token.
+    keyfob_key: VerifiedKey | None
 
 
 class KeyRefused(Exception):
@@ -89,10 +96,28 @@ def store() -> Store:
 
 
 def decide(request: HttpRequest, asked: Required) -> VerifiedKey | Refusal:
-    """The key of a request, also as its `keyfob_key`, or what to answer it."""
-    decided = guard().decide_wsgi(request.META, asked)
-    request.keyfob_key = decided if isinstance(decided, VerifiedKey) else None  # type: ignore[attr-defined]
+    """The key of a request, also as its `keyfob_key`, or what to answer it. What it is answered is not
+    for Django's cache from now on."""
+    # Django REST framework wraps Django's request, and a cache may hold either of the two.
+    plain = vars(request).get("_request", request)
+    each: Any
+    for each in (plain, request):
+        each.__class__ = _never_stored(type(each))  # type: ignore[arg-type]
+    decided = guard().decide_wsgi(plain.META, asked)
+    plain.keyfob_key = decided if isinstance(decided, VerifiedKey) else None
     return decided
+
+
+# Kinds of requests are few, but for the mocks of tests, each of which has a class of its own.
+@lru_cache(16)
+def _never_stored(kind: type[Any]) -> type[Any]:
+    """A class of requests that Django's cache stores no responses of, whatever stands above or below the
+    guard: `UpdateCacheMiddleware` and `cache_page` ask the request whether they may, and what they have
+    noted there themselves does not count. A cached response would be given to whoever asks next."""
+    if hasattr(kind, "_cache_update_cache"):
+        return kind
+    refuses = property(lambda request: False, lambda request, value: None)
+    return type(kind.__name__, (kind,), {"_cache_update_cache": refuses})
 
 
 def response_of(refusal: Refusal) -> HttpResponse:
@@ -105,10 +130,13 @@ def response_of(refusal: Refusal) -> HttpResponse:
     )
 
 
-def varying(response: object) -> Any:
-    """The response, which now says that it depends on the key, so that Django's cache gives it to no one
-    else. What is no response is for Django to complain of."""
+def personal(response: object) -> Any:
+    """The response, which now says that it is for this key alone, so that no cache on its way gives it to
+    another; a view that calls its response public knows better. What is no response is for Django to
+    complain of."""
     if isinstance(response, HttpResponseBase):
         header = guard().header
         patch_vary_headers(response, ["Authorization", *([header] if header else [])])
+        if "public" not in response.get("Cache-Control", "").lower():
+            patch_cache_control(response, private=True)
     return response

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 
 from .._http import AnyOf, Required, required
 from .._native import VerifiedKey
-from ._guard import KeyRefused, decide, response_of, varying
+from ._guard import KeyRefused, decide, personal, response_of
 
 _View = TypeVar("_View", bound=Callable[..., HttpResponseBase | Awaitable[HttpResponseBase]])
 
@@ -34,8 +34,9 @@ def key_required(
     `keyfob_key` is None; a bad token is refused all the same. Without it the view is exempt from Django's
     protection against forged requests (CSRF), which the need for a token replaces.
 
-    Of a class, decorate what `as_view()` returns, `key_required("orders:read")(Orders.as_view())`, or a
-    method by `method_decorator`; not the `dispatch` of an asynchronous one, which answers what is awaited.
+    Of a class, decorate what `as_view()` returns, `key_required("orders:read")(Orders.as_view())`, or
+    `dispatch` by `method_decorator`; not that of an asynchronous class, which answers what is awaited.
+    Another method is guarded as well, but not exempt from the protection against forged requests.
     """
     stated = None if callable(project) else project
     asked = required(scopes, any_scopes, stated, environment, owner)
@@ -50,14 +51,18 @@ def key_required(
         return response_of(decided)
 
     def decorate(view: _View) -> _View:
+        if not callable(view):
+            # A request, where this was taken for an `auth` of django-ninja's: all that it calls and that
+            # answers something lets the request in.
+            raise TypeError("key_required decorates views; django-ninja has keyfob.django.ninja.KeyAuth")
         if iscoroutinefunction(view):
 
             @wraps(view)
             async def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> object:
                 answer = refusal(request, *args, **kwargs)
                 if answer is None:
-                    return varying(await view(request, *args, **kwargs))
-                return varying(answer)
+                    return personal(await view(request, *args, **kwargs))
+                return personal(answer)
 
             return cast(_View, _exempt(guarded, optional))
 
@@ -65,8 +70,8 @@ def key_required(
         def guarded_view(request: HttpRequest, *args: Any, **kwargs: Any) -> object:
             answer = refusal(request, *args, **kwargs)
             if answer is None:
-                return varying(view(request, *args, **kwargs))
-            return varying(answer)
+                return personal(view(request, *args, **kwargs))
+            return personal(answer)
 
         return cast(_View, _exempt(guarded_view, optional))
 
@@ -91,7 +96,7 @@ def require_key(
 ) -> VerifiedKey:
     """The key of a request, inside of a view that learns only there what has to be required.
 
-    Raises `KeyRefused` where it is not good for that, which `keyfob.django.middleware.KeyMiddleware`
+    Raises `KeyRefused` where it is not good for that, which `keyfob.django.middleware.KeyRefusedMiddleware`
     answers, and `MisuseError` for a requirement that can never be right.
     """
     decided = decide(request, required(scopes, any_scopes, project, environment, owner))

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from inspect import isawaitable
 from typing import TYPE_CHECKING, ClassVar
 
 try:
@@ -126,16 +127,18 @@ class KeyAuthentication(BaseAuthentication):
         return self.project
 
     def get_user(self, key: VerifiedKey) -> object | None:
-        """Whom a key stands for; for None the key is refused. Override it to answer a user of Django's."""
+        """Whom a key stands for. Override it to answer a user of Django's. The key is refused for None, and
+        for a user who is not active or not authenticated."""
         return KeyUser(key)
 
     def authenticate(self, request: Request) -> tuple[object, VerifiedKey] | None:
         """The user and the key of a request; None where it has no token.
 
-        Raises `KeyDenied` for a bad token, and where the store could not answer.
+        Raises `KeyDenied` for a bad token, and where the store could not answer, and `TypeError` where
+        `get_user` is asynchronous, which nothing here awaits.
         """
         asked = required(None, None, self.get_project(request), self.environment, self.owner)
-        decided = decide(request._request, asked)
+        decided = decide(request, asked)
         if isinstance(decided, Refusal):
             if decided.code is None:
                 return None
@@ -144,7 +147,11 @@ class KeyAuthentication(BaseAuthentication):
                 decided = guard().answer(403, decided.code, _scopes_of(request))
             raise KeyDenied(decided)
         user = self.get_user(decided)
-        if user is None:
+        if isawaitable(user):
+            raise TypeError("get_user has to answer a user; it cannot be asynchronous")
+        if not (
+            user and getattr(user, "is_authenticated", True) and getattr(user, "is_active", True)
+        ):
             raise KeyDenied(guard().refused(401, Code.WRONG_OWNER, decided.id, asked))
         return user, decided
 
@@ -164,13 +171,13 @@ class KeyPermission(BasePermission):
     def has_permission(self, request: Request, view: APIView) -> bool:
         """Whether the key has the scopes.
 
-        Raises `KeyDenied`, which has the precise answer, where a view lists the class itself; among the
-        operands of `|`, `&` and `~` it is False, and the framework's own answer.
+        Raises `KeyDenied`, which has the precise answer, where the view lists the permission itself; among
+        the operands of `|`, `&` and `~` it is False, and the framework's own answer.
         """
         key = request.auth
         if isinstance(key, VerifiedKey) and self._granted(key):
             return True
-        if type(self) in getattr(view, "permission_classes", ()):
+        if any(map(self._equals, view.get_permissions())):
             if request.successful_authenticator is None:
                 if any(isinstance(how, KeyAuthentication) for how in request.authenticators or ()):
                     raise KeyDenied(guard().missing())
@@ -183,6 +190,13 @@ class KeyPermission(BasePermission):
     def has_object_permission(self, request: Request, view: APIView, obj: object) -> bool:
         """The same for every object, so that `~` works for objects as well."""
         return self.has_permission(request, view)
+
+    def _equals(self, other: object) -> bool:
+        # Views make their permissions, and may make their classes, anew each time that they are asked.
+        return isinstance(other, KeyPermission) and (self.scopes, self.any_scopes) == (
+            other.scopes,
+            other.any_scopes,
+        )
 
     def _granted(self, key: VerifiedKey) -> bool:
         return all(map(key.has_scope, self.scopes)) and (
@@ -210,4 +224,6 @@ def HasScope(*scopes: str, any_scopes: Iterable[str] = ()) -> type[KeyPermission
     """
     if isinstance(any_scopes, str):
         any_scopes = (any_scopes,)
-    return type("HasScope", (KeyPermission,), {"scopes": scopes, "any_scopes": tuple(any_scopes)})
+    asked = {"scopes": scopes, "any_scopes": tuple(any_scopes)}
+    required(scopes, asked["any_scopes"] or None)
+    return type("HasScope", (KeyPermission,), asked)

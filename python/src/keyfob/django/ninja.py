@@ -62,6 +62,9 @@ class KeyAuth(AuthBase):
         environment: str | AnyOf | None = None,
         owner: str | None = None,
     ) -> None:
+        if isinstance(scopes, HttpRequest):
+            # Of a class ninja makes an object with every request, and lets it in.
+            raise TypeError("auth was given a class; write it with parentheses: auth=KeyAuth()")
         self._project = project if callable(project) else None
         stated = None if callable(project) else project
         self._asked = required(scopes, any_scopes, stated, environment, owner)
@@ -100,7 +103,8 @@ class _Refused(KeyRefused, HttpError):
 
 
 def answer_refusals(api: NinjaAPI) -> None:
-    """Gives the refusals of an API their headers, the challenge among them, which ninja has no place for."""
+    """Gives the refusals of an API their headers, the challenge among them, which ninja has no place for.
+    Where no `KeyAuth` was asked, ninja's answer is as it was."""
 
     @api.exception_handler(KeyRefused)
     def refused(request: HttpRequest, exception: KeyRefused) -> HttpResponse:
@@ -108,4 +112,7 @@ def answer_refusals(api: NinjaAPI) -> None:
 
     @api.exception_handler(AuthenticationError)
     def missing(request: HttpRequest, exception: AuthenticationError) -> HttpResponse:
+        if getattr(request, "keyfob_key", request) is not None:
+            # Another `auth` alone has refused it.
+            return api.on_exception(request, HttpError(exception.status_code, exception.message))
         return response_of(guard().missing())

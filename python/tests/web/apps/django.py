@@ -9,7 +9,7 @@ from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views import View
-from keyfob.django import KeyRequest, key_required
+from keyfob.django import KeyRequest, OptionalKeyRequest, key_required
 
 from . import shown
 
@@ -34,7 +34,7 @@ def get_shop(request: KeyRequest, shop: str) -> JsonResponse:
 
 
 @key_required(optional=True)
-def optional(request: KeyRequest) -> JsonResponse:
+def optional(request: OptionalKeyRequest) -> JsonResponse:
     return JsonResponse({"id": request.keyfob_key and request.keyfob_key.id})
 
 

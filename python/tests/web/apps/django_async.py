@@ -3,13 +3,13 @@
 from .settings import configure
 
 # Before the imports of what reads them.
-configure(__name__, MIDDLEWARE=["keyfob.django.middleware.KeyMiddleware"])
+configure(__name__, MIDDLEWARE=["keyfob.django.middleware.KeyRefusedMiddleware"])
 
 from django.core.asgi import get_asgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import path
 from django.views import View
-from keyfob.django import KeyRequest, key_required, require_key
+from keyfob.django import KeyRequest, OptionalKeyRequest, key_required, require_key
 
 from . import shown
 
@@ -33,7 +33,7 @@ def get_shop(request: HttpRequest, shop: str) -> JsonResponse:
 
 
 @key_required(optional=True)
-async def optional(request: KeyRequest) -> JsonResponse:
+async def optional(request: OptionalKeyRequest) -> JsonResponse:
     return JsonResponse({"id": request.keyfob_key and request.keyfob_key.id})
 
 
