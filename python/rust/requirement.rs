@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use keyfob::{Environment, Misuse, Request, Requirement};
+use keyfob::{Environment, Misuse, Request, Requirement, limits};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use rustc_hash::FxHashMap;
@@ -110,18 +110,28 @@ fn add(asked: &mut Vec<u8>, what: u8, text: &str) {
     asked.extend_from_slice(text.as_bytes());
 }
 
-/// A single `str` is one scope, and not an iterable of its letters.
+/// A single `str` is one scope, and not an iterable of its letters. Of more scopes than may be
+/// required, as an iterable without an end has them, only as many are read as tell it.
+///
+/// # Errors
+/// Misuse for none: a generator that was used up would ask for nothing.
 fn add_scopes(asked: &mut Vec<u8>, what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if value.is_instance_of::<PyString>() {
         add(asked, SCOPE, text(what, value)?);
-    } else if let Ok(tuple) = value.cast::<PyTuple>() {
-        for scope in tuple.iter_borrowed() {
+        return Ok(());
+    }
+    let before = asked.len();
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        for scope in tuple.iter_borrowed().take(limits::SCOPES + 1) {
             add(asked, SCOPE, text(what, &scope)?);
         }
     } else {
-        for scope in each_of(what, "a str or an iterable of str", value)? {
+        for scope in each_of(what, "a str or an iterable of str", value)?.take(limits::SCOPES + 1) {
             add(asked, SCOPE, text(what, &scope?)?);
         }
+    }
+    if asked.len() == before {
+        return Err(misuse(value.py(), Misuse::EmptyRequirement));
     }
     Ok(())
 }

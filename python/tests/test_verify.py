@@ -3,6 +3,7 @@
 import copy
 import gc
 import ipaddress
+import itertools
 import json
 import pickle
 import threading
@@ -206,12 +207,39 @@ def test_a_single_scope_is_one_and_several_are_all_required(store: keyfob.Store)
     assert not store.check(token, scopes="orders:write", any_scopes="orders:read")
 
 
-def test_any_of_no_scopes_is_misuse_and_all_of_none_requires_nothing(store: keyfob.Store) -> None:
-    token = store.create("a").token
-    assert store.check(token, scopes=[])
-    with pytest.raises(keyfob.MisuseError) as caught:
-        store.check(token, any_scopes=[])
-    assert caught.value.code is Code.EMPTY_REQUIREMENT
+def test_a_list_of_no_scopes_requires_nothing_by_accident_and_is_misuse(
+    store: keyfob.Store,
+) -> None:
+    token = store.create("a", scopes="a:b").token
+    once = (scope for scope in ["a:b"])
+    assert store.check(token, scopes=once)
+    asks: list[dict[str, Any]] = [
+        {"scopes": once},
+        {"scopes": []},
+        {"scopes": ()},
+        {"scopes": "".split()},
+        {"any_scopes": []},
+        {"any_scopes": "a:b", "scopes": []},
+        {"any_scopes": [], "scopes": "a:b"},
+    ]
+    for asked in asks:
+        for verb in (store.verify, store.check, store.verify_authorization, store.explain):
+            with pytest.raises(keyfob.MisuseError, match="empty list of scopes") as caught:
+                verb(token, **asked)
+            assert caught.value.code is Code.EMPTY_REQUIREMENT
+    assert store.check(token, scopes=None, any_scopes=None)
+
+
+def test_more_scopes_than_may_be_required_are_not_read(store: keyfob.Store) -> None:
+    token = store.create("a", scopes="a:b").token
+    assert store.check(token, scopes=["a:b"] * 64)
+    for kind in ("scopes", "any_scopes"):
+        endless: dict[str, Any] = {kind: itertools.repeat("a:b")}
+        with pytest.raises(keyfob.MisuseError, match="at most 64") as caught:
+            store.check(token, **endless)
+        assert caught.value.code is Code.LIMIT_EXCEEDED
+        with pytest.raises(keyfob.MisuseError, match="at most 64"):
+            store.check(token, **{kind: ("a:b",) * 65})
 
 
 def test_a_project_is_stated_by_name_or_any(store: keyfob.Store) -> None:
