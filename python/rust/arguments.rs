@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use keyfob::{
     Change, Environment, Expiry, KeyId, Misuse, Pepper, Policy, ProjectId, Reason, Refused, Revoke,
-    Scope, ScopeSet, Timestamp,
+    Scope, ScopeSet, Timestamp, limits,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -218,18 +218,24 @@ pub(crate) fn each_of<'py>(
     })
 }
 
-/// A single str, or an iterable of them: a str is one, and not an iterable of its letters.
-pub(crate) fn texts(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+/// A single str, or an iterable of them: a str is one, and not an iterable of its letters. Of more than
+/// `most`, as an iterable without an end has them, one more is read, for the library to refuse.
+pub(crate) fn texts(
+    what: &'static str,
+    most: usize,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Vec<String>> {
     if value.is_instance_of::<PyString>() {
         return Ok(vec![text(what, value)?.to_owned()]);
     }
     each_of(what, "a str or an iterable of str", value)?
+        .take(most + 1)
         .map(|each| Ok(text(what, &each?)?.to_owned()))
         .collect()
 }
 
 pub(crate) fn scopes(value: &Bound<'_, PyAny>) -> PyResult<ScopeSet> {
-    let texts = texts("scopes", value)?;
+    let texts = texts("scopes", limits::SCOPES, value)?;
     ScopeSet::parse(texts).map_err(|error| misuse(value.py(), error))
 }
 
@@ -238,7 +244,16 @@ pub(crate) fn scope(value: &Bound<'_, PyAny>) -> PyResult<Scope> {
 }
 
 pub(crate) fn tags(value: &Bound<'_, PyAny>) -> PyResult<BTreeSet<String>> {
-    Ok(texts("tags", value)?.into_iter().collect())
+    let (what, most) = ("tags", limits::TAGS);
+    let texts = texts(what, most, value)?;
+    if texts.len() > most {
+        let (got, most) = (texts.len() as u64, most as u64);
+        return Err(misuse(
+            value.py(),
+            Misuse::LimitExceeded { what, got, most },
+        ));
+    }
+    Ok(texts.into_iter().collect())
 }
 
 pub(crate) fn environment(value: &Bound<'_, PyAny>) -> PyResult<Environment> {
@@ -279,6 +294,9 @@ pub(crate) fn address(value: &Bound<'_, PyAny>) -> PyResult<IpAddr> {
 }
 
 /// Ranges as `str` or of `ipaddress`; one where one will do. A single address is the range of it.
+///
+/// # Errors
+/// Misuse for no range: a list that came out empty would let everybody in.
 pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
     let one = |value: &Bound<'_, PyAny>| {
         let text = printed("ip_list", value)?;
@@ -287,20 +305,32 @@ pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         range.map_err(|_| invalid(value.py(), "ip_list", "not an IP address or range"))
     };
-    match value.try_iter() {
-        // A network of `ipaddress` is an iterable of its addresses.
-        Ok(each) if !value.is_instance_of::<PyString>() && !value.hasattr("prefixlen")? => {
-            each.map(|each| one(&each?)).collect()
-        }
-        _ => Ok(vec![one(value)?]),
+    // A network of `ipaddress` is an iterable of its addresses.
+    if value.is_instance_of::<PyString>() || is_of_ipaddress(value)? {
+        return Ok(vec![one(value)?]);
     }
+    let wanted = "an IP address or range, or an iterable of them";
+    let each = each_of("ip_list", wanted, value)?.take(limits::IP_RANGES + 1);
+    let ranges: Vec<_> = each.map(|each| one(&each?)).collect::<PyResult<_>>()?;
+    if ranges.is_empty() {
+        let why = "an empty list would admit every address; leave it out, or pass None, for that";
+        return Err(invalid(value.py(), "ip_list", why));
+    }
+    Ok(ranges)
+}
+
+fn is_of_ipaddress(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(value.get_type().module()?.to_str()? == "ipaddress")
 }
 
 fn printed<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
-    if !value.is_instance_of::<PyString>() && value.get_type().module()?.to_str()? == "ipaddress" {
+    if value.is_instance_of::<PyString>() {
+        return text(what, value).map(Cow::Borrowed);
+    }
+    if is_of_ipaddress(value)? {
         return Ok(Cow::Owned(value.str()?.extract()?));
     }
-    text(what, value).map(Cow::Borrowed)
+    Err(wrong_type(what, "a str, or of ipaddress", value))
 }
 
 fn invalid(py: Python<'_>, what: &'static str, why: &str) -> PyErr {

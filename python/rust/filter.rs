@@ -38,7 +38,7 @@ pub(crate) fn filter(verb: &str, keywords: Option<Keywords<'_, '_>>) -> PyResult
 
 fn states(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyState>> {
     let find = |name: &String| KeyState::from_name(name);
-    let names = read::texts("state", value)?;
+    let names = read::texts("state", KeyState::ALL.len(), value)?;
     let found: Option<Vec<_>> = names.iter().map(find).collect();
     found.ok_or_else(|| {
         let why = "use the states of keyfob.KeyState".to_owned();

@@ -2,16 +2,19 @@
 
 import copy
 import ipaddress
+import itertools
 import json
 import pickle
 import threading
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import keyfob
 import pytest
-from keyfob import KEEP, NEVER, KeyState, Reason
+from keyfob import KEEP, NEVER, Code, KeyState, Reason
 
 
 def test_a_key_has_what_it_was_given(store: keyfob.Store) -> None:
@@ -443,3 +446,42 @@ def test_an_old_token_ends_the_whole_key_where_that_is_asked(store: keyfob.Store
     second = store.rotate(first.key.id, grace=timedelta(days=1))
     assert store.revoke_token(first.token, whole_key=True).state is KeyState.REVOKED
     assert not store.check(second.token)
+
+
+class Raises:
+    """An iterable that cannot be iterated, for a reason of its own."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise ZeroDivisionError
+
+
+def test_an_empty_list_of_ranges_is_refused_wherever_it_is_stated(store: keyfob.Store) -> None:
+    issued = store.create("a", ip_list="10.0.0.0/8")
+    parent = store.verify(issued.token, ip="10.0.0.1")
+    nothing: list[Iterable[str]] = [[], (), (each for each in ())]
+    for empty in nothing:
+        for make in (
+            lambda: store.create("b", ip_list=empty),
+            lambda: store.create_many([{"name": "b", "ip_list": empty}]),
+            lambda: store.create_within(parent, "b", ip_list=empty),
+            lambda: store.update(issued.key.id, ip_list=empty),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="ip_list: an empty list would admit every"):
+                make()
+    assert store.count() == 1
+    assert store.update(issued.key.id, ip_list=None).ip_list == ()
+
+
+def test_what_an_iterable_raises_itself_is_raised(store: keyfob.Store) -> None:
+    for field in ("scopes", "tags", "ip_list"):
+        with pytest.raises(ZeroDivisionError):
+            store.create("a", **{field: Raises()})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="ip_list must be an IP address or range.*not int"):
+        store.create("a", ip_list=5)  # type: ignore[arg-type]
+
+
+def test_lists_are_not_read_beyond_their_bound(store: keyfob.Store) -> None:
+    for field, each in (("scopes", "a:b"), ("tags", "a"), ("ip_list", "10.0.0.0/8")):
+        with pytest.raises(keyfob.MisuseError, match="at most") as caught:
+            store.create("a", **{field: itertools.repeat(each)})  # type: ignore[arg-type]
+        assert caught.value.code is Code.LIMIT_EXCEEDED
