@@ -18,6 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyIterator, PyString};
 
 use crate::error::{misuse, raise};
+use crate::info::is_shown;
 
 /// An argument that may be left out.
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
@@ -433,7 +434,12 @@ pub(crate) fn timestamp(what: &'static str, value: &Bound<'_, PyAny>) -> PyResul
             .call_method1("fromtimestamp", (0, utc))?;
         PyResult::Ok(epoch.unbind())
     })?;
-    Ok(Timestamp::from_unix(whole_seconds(&value.sub(epoch)?)?))
+    let unix = whole_seconds(what, &value.sub(epoch)?)?;
+    if !is_shown(unix) {
+        let why = "in UTC it is before the year 1, or after 9999";
+        return Err(misuse(py, Misuse::InvalidTime { what, why }));
+    }
+    Ok(Timestamp::from_unix(unix))
 }
 
 pub(crate) fn maybe_time(what: &'static str, at: Given<'_, '_>) -> PyResult<Option<Timestamp>> {
@@ -445,24 +451,36 @@ pub(crate) fn seconds(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<
     if !is_instance(value, "timedelta")? {
         return Err(wrong_type(what, "a timedelta", value));
     }
-    whole_seconds(value)
+    whole_seconds(what, value)
 }
 
 /// A `timedelta` that is not negative.
-pub(crate) fn wait(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    value
-        .extract()
-        .map_err(|_| wrong_type(what, "a timedelta that is not negative", value))
+pub(crate) fn wait(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    if !is_instance(value, "timedelta")? {
+        return Err(wrong_type(what, "a timedelta", value));
+    }
+    value.extract().map_err(|_| {
+        let why = "it must not be negative";
+        misuse(value.py(), Misuse::InvalidTime { what, why })
+    })
 }
 
 fn is_instance(value: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
     value.is_instance(&value.py().import("datetime")?.getattr(class)?)
 }
 
-fn whole_seconds(duration: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let days: i64 = duration.getattr("days")?.extract()?;
-    let seconds: i64 = duration.getattr("seconds")?.extract()?;
-    Ok(days * 24 * 60 * 60 + seconds)
+/// A subclass may have any number of days.
+fn whole_seconds(what: &'static str, duration: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let part = |name| PyResult::Ok(duration.getattr(name)?.extract::<i64>().ok());
+    let (days, seconds) = (part("days")?, part("seconds")?);
+    let whole = days
+        .and_then(|days| days.checked_mul(24 * 60 * 60))
+        .zip(seconds)
+        .and_then(|(days, seconds)| days.checked_add(seconds));
+    whole.ok_or_else(|| {
+        let why = "it is out of range";
+        misuse(duration.py(), Misuse::InvalidTime { what, why })
+    })
 }
 
 /// A `keyfob.Policy`.

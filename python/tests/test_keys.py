@@ -485,3 +485,69 @@ def test_lists_are_not_read_beyond_their_bound(store: keyfob.Store) -> None:
         with pytest.raises(keyfob.MisuseError, match="at most") as caught:
             store.create("a", **{field: itertools.repeat(each)})  # type: ignore[arg-type]
         assert caught.value.code is Code.LIMIT_EXCEEDED
+
+
+class Days(timedelta):
+    """A duration that says another number of days than it has."""
+
+    days = property(lambda self: self.said)  # type: ignore[assignment]
+    said: int
+
+
+def test_a_time_that_utc_cannot_show_is_refused(store: keyfob.Store) -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    late = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+    clock = keyfob.ManualClock(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    key_id = store.create("a").key.id
+    for at in (early, late):
+        for use in (
+            lambda: store.create("b", not_before=at),
+            lambda: store.create_many([{"name": "b"}, {"name": "c", "not_before": at}]),
+            lambda: store.update(key_id, not_before=at),
+            lambda: store.count(created_after=at),
+            lambda: store.log(since=at),
+            lambda: clock.set(at),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="before the year 1, or after 9999") as no:
+                use()
+            assert no.value.code is Code.INVALID_TIME
+    assert [key.name for key in store.list()] == ["a"]
+    first = datetime.min.replace(tzinfo=timezone.utc)
+    assert store.update(key_id, not_before=first).not_before == first
+
+
+def test_a_time_in_the_file_that_python_cannot_show_keeps_nobody_from_reading(
+    store: keyfob.Store, path: Path
+) -> None:
+    row = {"secret": "Q9x7Tz" * 8, "name": "early", "not_before": "0000-12-31T00:00:00Z"}
+    (imported,) = store.import_keys("raw", [json.dumps(row)]).rows
+    assert imported.code is Code.OK
+    (key,) = store.list()
+    assert key.not_before == datetime.min.replace(tzinfo=timezone.utc)
+    assert key.to_dict()["not_before"] == "0001-01-01T00:00:00+00:00"
+    assert list(store.log())[-1].details["key"]["not_before"] == key.not_before
+
+
+def test_a_clock_beyond_the_years_that_there_are_shows_the_last_or_first() -> None:
+    clock = keyfob.ManualClock(datetime.max.replace(tzinfo=timezone.utc))
+    clock.advance(timedelta.max)
+    assert clock.now().year == 9999
+    clock.advance(timedelta.min)
+    clock.advance(timedelta.min)
+    assert clock.now() == datetime.min.replace(tzinfo=timezone.utc)
+    assert "0001-01-01" in repr(clock)
+
+
+def test_a_duration_that_says_more_days_than_there_are_is_refused(store: keyfob.Store) -> None:
+    clock = keyfob.ManualClock(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    for days in (2**62, -(2**62), 2**70):
+        duration = Days(1)
+        duration.said = days
+        for use in (
+            lambda: store.create("a", expires_in=duration),
+            lambda: store.create("a", rotation_due_after=duration),
+            lambda: clock.advance(duration),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="out of range") as caught:
+                use()
+            assert caught.value.code is Code.INVALID_TIME

@@ -123,8 +123,10 @@ def test_timeouts_are_durations_that_are_not_negative(path: Path) -> None:
     wait = timedelta(milliseconds=10)
     keyfob.Store.open(path, create=True, prefix="acme", read_timeout=wait).close()
     keyfob.Store.open(path, write_timeout=wait).close()
-    with pytest.raises(TypeError, match="write_timeout"):
-        keyfob.Store.open(path, write_timeout=timedelta(-1))
+    for option in ("read_timeout", "write_timeout", "flush_every"):
+        with pytest.raises(keyfob.MisuseError, match=f"{option}: it must not be negative") as caught:
+            keyfob.Store.open(path, **{option: timedelta(-1)})  # type: ignore[arg-type]
+        assert caught.value.code is keyfob.Code.INVALID_TIME
     with pytest.raises(TypeError, match="read_timeout"):
         keyfob.Store.open(path, read_timeout=2)  # type: ignore[arg-type]
 
