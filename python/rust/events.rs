@@ -12,7 +12,7 @@ use pyo3::types::{PyBytes, PyDict};
 
 use crate::arguments::{self as read, Given, Text, maybe_time};
 use crate::error::misuse;
-use crate::guard::detached;
+use crate::guard::{Maker, detached};
 use crate::info::{
     datetime, datetime_ms, duration, frozen_map, make, maybe_datetime, policy, python, ranges,
     scope_set,
@@ -81,10 +81,12 @@ impl Store {
 
 const BATCH: usize = 256;
 
-/// An iterator over events, as `log` returns it. Any thread may ask for the next one.
+/// An iterator over events, as `log` returns it. Any thread of this process may ask for the next one; a
+/// child of a fork raises `StoreForked`, and makes one of its own.
 #[pyclass(frozen, module = "keyfob")]
 pub(crate) struct EventIterator {
     store: keyfob::Store,
+    maker: Maker,
     // Locked without the GIL, so that who waits for it keeps nobody from giving it back.
     place: Mutex<Place>,
 }
@@ -99,6 +101,7 @@ impl EventIterator {
     pub(crate) fn new(store: keyfob::Store, query: LogQuery) -> Self {
         EventIterator {
             store,
+            maker: Maker::this_process(),
             place: Mutex::new(Place {
                 read: VecDeque::new(),
                 query,
@@ -127,6 +130,7 @@ impl EventIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.maker.check(py)?;
         let next = detached(py, || self.next())?;
         next.map(|event| info(py, &event)).transpose()
     }

@@ -9,7 +9,7 @@ use pyo3::types::PyList;
 
 use crate::arguments::{self as read, Given, Keywords, Text};
 use crate::filter;
-use crate::guard::detached;
+use crate::guard::{Maker, detached};
 use crate::info::key_info;
 use crate::store::Store;
 
@@ -108,11 +108,13 @@ fn order_of(name: &str) -> Option<Order> {
     }
 }
 
-/// An iterator over keys, as `list` returns it. Any thread may ask for the next one.
+/// An iterator over keys, as `list` returns it. Any thread of this process may ask for the next one; a
+/// child of a fork raises `StoreForked`, and makes one of its own.
 #[pyclass(frozen, module = "keyfob")]
 pub(crate) struct KeyIterator {
     store: keyfob::Store,
     filter: Filter,
+    maker: Maker,
     // Locked without the GIL, so that who waits for it keeps nobody from giving it back.
     place: Mutex<Place>,
 }
@@ -139,6 +141,7 @@ impl KeyIterator {
         KeyIterator {
             store,
             filter,
+            maker: Maker::this_process(),
             place: Mutex::new(Place {
                 read: VecDeque::new(),
                 last: None,
@@ -174,6 +177,7 @@ impl KeyIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.maker.check(py)?;
         let next = detached(py, || self.next())?;
         next.map(|key| key_info(py, &key)).transpose()
     }
@@ -182,6 +186,7 @@ impl KeyIterator {
     /// is none beyond.
     #[getter]
     fn cursor(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.maker.check(py)?;
         detached(py, || {
             let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
             match &place.last {

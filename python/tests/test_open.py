@@ -174,6 +174,29 @@ def test_a_child_of_a_fork_goes_on_with_the_store(store: keyfob.Store) -> None:
     assert sorted(key.name for key in store.list()) == ["before", "child", "parent"]
 
 
+def test_a_child_of_a_fork_makes_iterators_of_its_own(store: keyfob.Store) -> None:
+    """One of its parent may be held by a thread that the child does not have."""
+    for name in ("a", "b"):
+        store.create(name)
+    keys, events = store.list(), store.log()
+    assert next(keys).name == "a" and next(events).sequence == 1
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        try:
+            for use in (lambda: next(keys), lambda: keys.cursor, lambda: next(events)):
+                try:
+                    use()
+                except keyfob.StoreForked as error:
+                    refused += "make another one" in str(error)
+            mine = (len(list(store.list())), next(store.log()).sequence)
+            os._exit(0 if (refused, mine) == (3, (2, 1)) else 2)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [key.name for key in keys] == ["b"] and next(events).sequence == 2
+
+
 def test_a_child_of_a_fork_may_not_use_an_exclusive_store(path: Path) -> None:
     with keyfob.Store.open(path, create=True, prefix="acme", mode="exclusive") as store:
         child = os.fork()
