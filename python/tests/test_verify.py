@@ -138,6 +138,19 @@ def test_a_refusal_names_the_key_where_the_secret_was_its_own(
     assert malformed.value.key_id is None
 
 
+def owner_or_reason(store: keyfob.Store, token: str) -> "str | None":
+    """Typed as an application has it: `if not key` tells mypy and pyright which of the two it is."""
+    key = store.check(token)
+    if not key:
+        return key.code.name
+    return key.owner
+
+
+def test_an_answer_is_told_apart_by_its_truth(store: keyfob.Store) -> None:
+    assert owner_or_reason(store, store.create("a", owner="ann").token) == "ann"
+    assert owner_or_reason(store, "nothing") == "MALFORMED"
+
+
 def test_a_question_names_no_key(store: keyfob.Store) -> None:
     issued = store.create("a")
     with pytest.raises(keyfob.InsufficientScope) as caught:
