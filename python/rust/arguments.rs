@@ -61,10 +61,18 @@ pub(crate) fn passed<'py>(
         .collect()
 }
 
-/// What Python says itself of a keyword that a function does not have.
+/// What Python says itself of a keyword that a function does not have. A mapping may have anything for
+/// one, and a token is longer than any name here.
 pub(crate) fn unexpected(verb: &str, keyword: &str) -> PyErr {
+    const SHOWN: usize = 32;
+    let letters = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let named = if keyword.len() <= SHOWN && letters(keyword) {
+        format!(" '{keyword}'")
+    } else {
+        String::new()
+    };
     PyTypeError::new_err(format!(
-        "{verb}() got an unexpected keyword argument '{keyword}'"
+        "{verb}() got an unexpected keyword argument{named}"
     ))
 }
 
@@ -379,6 +387,9 @@ pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<Text>) -> PyResult<
 /// 32 bytes, or 64 hexadecimal characters.
 pub(crate) fn pepper(value: &Bound<'_, PyAny>) -> PyResult<Pepper> {
     let Ok(bytes) = value.cast::<PyBytes>() else {
+        if !value.is_instance_of::<PyString>() {
+            return Err(wrong_type("pepper", "a str or bytes", value));
+        }
         let hex = text("pepper", value)?;
         return Pepper::from_hex(hex).map_err(|error| misuse(value.py(), error));
     };
@@ -495,11 +506,14 @@ pub(crate) fn policy(value: &Bound<'_, PyAny>) -> PyResult<Policy> {
         let named = !given.is_none();
         named.then(|| seconds(what, &given)).transpose()
     };
+    let most = value.getattr("most_keys_per_owner")?;
     Ok(Policy {
         default_lifetime: lifetime("default_lifetime")?,
         longest_lifetime: lifetime("longest_lifetime")?,
-        expiry_required: value.getattr("expiry_required")?.extract()?,
-        most_keys_per_owner: value.getattr("most_keys_per_owner")?.extract()?,
+        expiry_required: flag("expiry_required", &value.getattr("expiry_required")?)?,
+        most_keys_per_owner: (!most.is_none())
+            .then(|| number("most_keys_per_owner", &most))
+            .transpose()?,
     })
 }
 

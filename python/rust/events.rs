@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arguments::{self as read, Given, Text, maybe_time};
+use crate::arguments::{self as read, Given, Text, maybe_time, number};
 use crate::error::misuse;
 use crate::guard::{Maker, detached};
 use crate::info::{
@@ -30,14 +30,14 @@ impl Store {
     #[pyo3(signature = (*, after=None, key_id=None, project=None, since=None, until=None))]
     fn log(
         &self,
-        after: Option<u64>,
+        after: Given<'_, '_>,
         key_id: Given<'_, '_>,
         project: Option<Text>,
         since: Given<'_, '_>,
         until: Given<'_, '_>,
     ) -> PyResult<EventIterator> {
         let mut query = LogQuery::default();
-        query.after = after;
+        query.after = after.map(|after| number("after", after)).transpose()?;
         query.key = key_id.map(read::key_id).transpose()?;
         query.project = project.map(Text::into);
         query.from = maybe_time("since", since)?;
@@ -61,7 +61,13 @@ impl Store {
     /// `verify_log` or an `Event`, still holds.
     ///
     /// Raises `StoreError` with the code GONE where the event was pruned.
-    fn check_expected(&self, py: Python<'_>, sequence: u64, hash: &[u8]) -> PyResult<bool> {
+    fn check_expected(
+        &self,
+        py: Python<'_>,
+        sequence: &Bound<'_, PyAny>,
+        hash: &[u8],
+    ) -> PyResult<bool> {
+        let sequence = number("sequence", sequence)?;
         let Ok(hash) = hash.try_into() else {
             let (what, why) = ("hash", "it has 32 bytes".to_owned());
             return Err(misuse(py, Misuse::InvalidArgument { what, why }));
@@ -74,7 +80,8 @@ impl Store {
     ///
     /// Raises `MisuseError` for a sequence beyond the last.
     #[pyo3(signature = (through, /))]
-    fn prune_log(&self, py: Python<'_>, through: u64) -> PyResult<u64> {
+    fn prune_log(&self, py: Python<'_>, through: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let through = number("through", through)?;
         detached(py, || self.store.prune_log(through))
     }
 }

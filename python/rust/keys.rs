@@ -45,7 +45,7 @@ impl Store {
         &self,
         order: Given<'_, '_>,
         reverse: bool,
-        limit: Option<usize>,
+        limit: Given<'_, '_>,
         cursor: Option<Text>,
         filter: Option<Keywords<'_, '_>>,
     ) -> PyResult<KeyIterator> {
@@ -57,7 +57,10 @@ impl Store {
         page.reverse = reverse;
         page.cursor = cursor.map(Text::into);
         // A page by name costs a look at every key, so that all of them are read in few.
-        page.limit = limit.unwrap_or(limits::PAGE_KEYS);
+        page.limit = match limit {
+            Some(limit) => read::number("limit", limit)?,
+            None => limits::PAGE_KEYS,
+        };
         let (store, one_page) = (self.store.clone(), limit.is_some());
         Ok(KeyIterator::new(store, filter, page, one_page))
     }
@@ -77,9 +80,10 @@ impl Store {
     fn least_recently_used<'py>(
         &self,
         py: Python<'py>,
-        most: usize,
+        most: &Bound<'py, PyAny>,
         filter: Option<Keywords<'_, 'py>>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let most = read::number("most", most)?;
         let filter = filter::filter("least_recently_used", filter)?;
         let found = detached(py, || self.store.least_recently_used(&filter, most))?;
         let each = found.iter().map(|key| key_info(py, key));

@@ -97,8 +97,8 @@ impl Store {
         key_info(py, &revoked)
     }
 
-    /// Gives a key a new secret; the id stays. The old token stays good for the `grace`, at most 90
-    /// days; without one it ends at once.
+    /// Gives a key a new secret; the id stays. The old token stays good for the `grace`, cut at
+    /// 90 days and at the key's expiry, which `grace_cut` tells; without one it ends at once.
     ///
     /// Raises `NoSuchKey`, and `RefusedError` where the key is revoked or expired.
     #[pyo3(signature = (key_id, /, *, grace=None, request_id=None))]

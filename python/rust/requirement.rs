@@ -173,6 +173,9 @@ fn compile(asked: &[u8]) -> Result<Requirement, Misuse> {
 
 /// A program has some dozens. One that makes them up for each request would fill any memory.
 const MOST_KEPT: usize = 512;
+/// Those of a longer description are compiled each time, so that a thread keeps 1 MiB at most, and
+/// seldom that much.
+const LONGEST_KEPT: usize = 1_024;
 
 /// Runs with the requirement of a description: the one that was made of it before, where this
 /// thread still keeps it. Nothing is shared between threads, and so nothing waited for.
@@ -186,7 +189,9 @@ fn compiled<T>(asked: &[u8], run: impl FnOnce(&Requirement) -> T) -> Result<T, M
         }
         let requirement = compile(asked)?;
         // It is lent to a verification that goes on meanwhile, where that led to code of Python's.
-        if let Ok(mut kept) = kept.try_borrow_mut() {
+        if asked.len() <= LONGEST_KEPT
+            && let Ok(mut kept) = kept.try_borrow_mut()
+        {
             if kept.len() >= MOST_KEPT {
                 kept.clear();
             }
