@@ -199,7 +199,8 @@ impl StoreOptions {
     }
 
     /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 121 for each key.
-    /// What is in it is verified without reading the file. Zero reads the file each time.
+    /// What is in it is verified without reading the file. Zero reads the file each time. An open
+    /// refuses more than 2 GiB.
     #[must_use]
     pub fn key_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -287,6 +288,11 @@ impl StoreOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), Misuse> {
+        Misuse::check_limit(
+            "key_cache_bytes",
+            self.cache_bytes,
+            limits::KEY_CACHE_BYTES,
+        )?;
         if self.disk.read_only && self.disk.check == CheckOnOpen::Always {
             return Err(Misuse::argument(
                 "options",

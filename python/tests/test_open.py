@@ -243,8 +243,8 @@ def test_the_options_of_opening_are_taken(path: Path) -> None:
         ("least_sequence", 1 << 64, keyfob.MisuseError, "negative, or too large"),
         ("page_cache_bytes", "much", TypeError, "page_cache_bytes must be an int, not str"),
         ("map_header", 1, TypeError, "map_header must be a bool, not int"),
-        ("flush_every", 5, TypeError, "flush_every must be a timedelta that is not negative"),
-        ("flush_every", timedelta(-1), TypeError, "not negative"),
+        ("flush_every", 5, TypeError, "flush_every must be a timedelta, not int"),
+        ("flush_every", timedelta(-1), keyfob.MisuseError, "not negative"),
         ("clock", timezone.utc, TypeError, "clock must be a keyfob.ManualClock"),
         ("policy", {}, TypeError, "policy must be a keyfob.Policy"),
         ("retired_pepper", 1, TypeError, "retired_pepper must be a str or bytes, or an iterable"),
@@ -266,3 +266,11 @@ def test_a_store_that_is_only_read_cannot_be_checked_as_it_is_opened(path: Path)
     keyfob.Store.open(path, create=True, prefix="acme").close()
     with pytest.raises(keyfob.MisuseError, match="read-only"):
         keyfob.Store.open(path, mode="readonly", check_on_open="always")
+
+
+def test_more_memory_for_keys_than_there_may_be_is_refused(path: Path) -> None:
+    for much in (2**31 + 1, 2**35, 2**63):
+        with pytest.raises(keyfob.MisuseError, match="key_cache_bytes is .* at most") as caught:
+            keyfob.Store.open(path, create=True, prefix="acme", key_cache_bytes=much)
+        assert caught.value.code is keyfob.Code.LIMIT_EXCEEDED
+    assert not path.exists()
