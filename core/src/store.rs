@@ -288,11 +288,7 @@ impl StoreOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), Misuse> {
-        Misuse::check_limit(
-            "key_cache_bytes",
-            self.cache_bytes,
-            limits::KEY_CACHE_BYTES,
-        )?;
+        Misuse::check_limit("key_cache_bytes", self.cache_bytes, limits::KEY_CACHE_BYTES)?;
         if self.disk.read_only && self.disk.check == CheckOnOpen::Always {
             return Err(Misuse::argument(
                 "options",

@@ -169,6 +169,10 @@ pub(crate) fn owned(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<St
     text(what, value).map(str::to_owned)
 }
 
+pub(crate) fn maybe_owned(what: &'static str, value: Given<'_, '_>) -> PyResult<Option<String>> {
+    value.map(|value| owned(what, value)).transpose()
+}
+
 pub(crate) fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match value.cast::<PyBool>() {
         Ok(flag) => Ok(flag.is_true()),
@@ -374,13 +378,13 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
 }
 
 /// Why, and a note.
-pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<Text>) -> PyResult<Revoke> {
+pub(crate) fn revocation(reason: Given<'_, '_>, note: Given<'_, '_>) -> PyResult<Revoke> {
     let mut revoke = Revoke::default();
     if let Some(reason) = reason {
         let names = "the reasons of keyfob.Reason";
         revoke.reason = word("reason", reason, Reason::from_name, names)?;
     }
-    revoke.note = note.map(Text::into);
+    revoke.note = maybe_owned("note", note)?;
     Ok(revoke)
 }
 

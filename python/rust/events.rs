@@ -10,7 +10,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arguments::{self as read, Given, Text, maybe_time, number};
+use crate::arguments::{self as read, Given, maybe_owned, maybe_time, number};
 use crate::error::misuse;
 use crate::guard::{Maker, detached};
 use crate::info::{
@@ -32,14 +32,14 @@ impl Store {
         &self,
         after: Given<'_, '_>,
         key_id: Given<'_, '_>,
-        project: Option<Text>,
+        project: Given<'_, '_>,
         since: Given<'_, '_>,
         until: Given<'_, '_>,
     ) -> PyResult<EventIterator> {
         let mut query = LogQuery::default();
         query.after = after.map(|after| number("after", after)).transpose()?;
         query.key = key_id.map(read::key_id).transpose()?;
-        query.project = project.map(Text::into);
+        query.project = maybe_owned("project", project)?;
         query.from = maybe_time("since", since)?;
         query.until = maybe_time("until", until)?;
         Ok(EventIterator::new(self.store.clone(), query))

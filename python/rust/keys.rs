@@ -7,7 +7,7 @@ use keyfob::{Error, Filter, KeyInfo, Order, PageRequest, limits};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::arguments::{self as read, Given, Keywords, Text};
+use crate::arguments::{self as read, Given, Keywords};
 use crate::filter;
 use crate::guard::{Maker, detached};
 use crate::info::key_info;
@@ -46,7 +46,7 @@ impl Store {
         order: Given<'_, '_>,
         reverse: bool,
         limit: Given<'_, '_>,
-        cursor: Option<Text>,
+        cursor: Given<'_, '_>,
         filter: Option<Keywords<'_, '_>>,
     ) -> PyResult<KeyIterator> {
         let filter = filter::filter("list", filter)?;
@@ -55,7 +55,7 @@ impl Store {
             page.order = read::word("order", order, order_of, "created, name, expires")?;
         }
         page.reverse = reverse;
-        page.cursor = cursor.map(Text::into);
+        page.cursor = read::maybe_owned("cursor", cursor)?;
         // A page by name costs a look at every key, so that all of them are read in few.
         page.limit = match limit {
             Some(limit) => read::number("limit", limit)?,

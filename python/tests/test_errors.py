@@ -130,7 +130,7 @@ def test_a_number_that_is_none_says_which_argument_it_is(
     store: keyfob.Store, path: Path
 ) -> None:
     for number in (-1, 2**70):
-        for name, use in {
+        uses: dict[str, Callable[[], object]] = {
             "limit": lambda: store.list(limit=number),
             "most": lambda: store.least_recently_used(number),
             "after": lambda: store.log(after=number),
@@ -140,7 +140,8 @@ def test_a_number_that_is_none_says_which_argument_it_is(
             "most_keys_per_owner": lambda: store.set_policy(
                 keyfob.Policy(most_keys_per_owner=number)
             ),
-        }.items():
+        }
+        for name, use in uses.items():
             with pytest.raises(keyfob.MisuseError, match=f"^{name}: it is negative, or too large"):
                 use()
     with pytest.raises(TypeError, match="limit must be an int, not str"):
@@ -153,7 +154,7 @@ def test_a_keyword_that_may_be_a_token_is_not_shown(store: keyfob.Store) -> None
         for use in (
             lambda: store.create("b", **{keyword: 1}),  # type: ignore[arg-type]
             lambda: store.create_many([{"name": "b", keyword: 1}]),  # type: ignore[misc]
-            lambda: store.revoke_many({keyword: 1}),  # type: ignore[misc]
+            lambda: store.revoke_many({keyword: 1}),
             lambda: store.update(token, **{keyword: 1}),  # type: ignore[arg-type]
         ):
             with pytest.raises((TypeError, keyfob.NoSuchKey)) as caught:
@@ -167,10 +168,15 @@ def test_a_wrong_type_names_the_argument_and_what_it_takes(
     store: keyfob.Store, path: Path
 ) -> None:
     token = store.create("a").token
-    for message, use in {
+    uses: dict[str, Callable[[], object]] = {
         "ip must be a str, or of ipaddress, not int": lambda: store.check(token, ip=5),  # type: ignore[arg-type]
         "pepper must be a str or bytes, not int": lambda: keyfob.Store.open(path, pepper=5),  # type: ignore[arg-type]
-        "note.* must be a str, not int": lambda: store.revoke("0" * 22, note=5),  # type: ignore[arg-type]
-    }.items():
+        "note must be a str, not int": lambda: store.revoke("0" * 22, note=5),  # type: ignore[arg-type]
+        "actor must be a str, not int": lambda: store.with_actor(5),  # type: ignore[arg-type]
+        "cursor must be a str, not int": lambda: store.list(cursor=5),  # type: ignore[arg-type]
+        "project must be a str, not int": lambda: store.log(project=5),  # type: ignore[arg-type]
+        "name must be a str, not int": lambda: store.create_project(5),  # type: ignore[arg-type]
+    }
+    for message, use in uses.items():
         with pytest.raises(TypeError, match=message):
             use()

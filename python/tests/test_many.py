@@ -231,12 +231,12 @@ def test_a_filter_with_a_part_that_came_out_empty_is_refused(store: keyfob.Store
             lambda: store.list(**part),
             lambda: store.count(**part),
             lambda: store.least_recently_used(1, **part),
-            lambda: store.revoke_many({"owner": "ann", **part}),  # type: ignore[typeddict-item]
+            lambda: store.revoke_many({"owner": "ann", **part}),
         ):
             with pytest.raises(keyfob.MisuseError, match=f"{name}: .*leave it out"):
                 verb()
     for named in ({"owner": "ann", "tag": None}, {"owner": "ann", "state": None}):
         for many in (store.revoke_many, store.disable_many, store.enable_many, store.update_many):
             with pytest.raises(keyfob.MisuseError, match="is None"):
-                many(named)  # type: ignore[arg-type]
+                many(named)
     assert store.count(state="active", owner=None) == 2

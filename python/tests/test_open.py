@@ -244,7 +244,7 @@ def test_the_options_of_opening_are_taken(path: Path) -> None:
         ("page_cache_bytes", "much", TypeError, "page_cache_bytes must be an int, not str"),
         ("map_header", 1, TypeError, "map_header must be a bool, not int"),
         ("flush_every", 5, TypeError, "flush_every must be a timedelta, not int"),
-        ("flush_every", timedelta(-1), keyfob.MisuseError, "not negative"),
+        ("flush_every", timedelta(-1), keyfob.MisuseError, "not be negative"),
         ("clock", timezone.utc, TypeError, "clock must be a keyfob.ManualClock"),
         ("policy", {}, TypeError, "policy must be a keyfob.Policy"),
         ("retired_pepper", 1, TypeError, "retired_pepper must be a str or bytes, or an iterable"),

@@ -251,8 +251,9 @@ def test_more_scopes_than_may_be_required_are_not_read(store: keyfob.Store) -> N
         with pytest.raises(keyfob.MisuseError, match="at most 64") as caught:
             store.check(token, **endless)
         assert caught.value.code is Code.LIMIT_EXCEEDED
+        many: dict[str, Any] = {kind: ("a:b",) * 65}
         with pytest.raises(keyfob.MisuseError, match="at most 64"):
-            store.check(token, **{kind: ("a:b",) * 65})
+            store.check(token, **many)
 
 
 def test_a_project_is_stated_by_name_or_any(store: keyfob.Store) -> None:
