@@ -178,7 +178,7 @@ def test_a_child_of_a_fork_makes_iterators_of_its_own(store: keyfob.Store) -> No
     """One of its parent may be held by a thread that the child does not have."""
     for name in ("a", "b"):
         store.create(name)
-    keys, events = store.list(), store.log()
+    keys, events = store.list(order="name"), store.log()
     assert next(keys).name == "a" and next(events).sequence == 1
     child = os.fork()
     if child == 0:
