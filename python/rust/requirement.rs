@@ -173,8 +173,8 @@ fn compile(asked: &[u8]) -> Result<Requirement, Misuse> {
 
 /// A program has some dozens. One that makes them up for each request would fill any memory.
 const MOST_KEPT: usize = 512;
-/// Those of a longer description are compiled each time, so that a thread keeps 1 MiB at most, and
-/// seldom that much.
+/// Those of a longer description, in bytes, are compiled each time, so that a thread keeps 4 MiB at
+/// most, where each is of 128 short scopes.
 const LONGEST_KEPT: usize = 1_024;
 
 /// Runs with the requirement of a description: the one that was made of it before, where this
