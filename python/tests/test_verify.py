@@ -7,7 +7,7 @@ import itertools
 import json
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import keyfob
 import pytest
 from keyfob import ANY, Code, _native
+from keyfob._http import required
 
 
 def test_a_verified_key_says_what_the_decision_knew(store: keyfob.Store) -> None:
@@ -482,5 +483,11 @@ def test_a_requirement_is_checked_without_a_store() -> None:
         _native._check_requirement(scopes="orders:*")
     with pytest.raises(keyfob.MisuseError, match="an empty list"):
         _native._check_requirement(any_scopes=())
+    # As every integration asks it, when the application starts.
+    empty: list[Iterable[str]] = [[], (), iter(())]
+    for nothing in empty:
+        with pytest.raises(keyfob.MisuseError, match="an empty list"):
+            required(scopes=nothing)
+    assert "scopes" not in required(scopes=None)
     with pytest.raises(TypeError, match="owner must be a str, not int"):
         _native._check_requirement(owner=1)  # type: ignore[arg-type]
