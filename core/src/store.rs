@@ -930,6 +930,18 @@ mod tests {
     use crate::requirement::Requirement;
 
     #[test]
+    fn more_memory_for_keys_than_there_may_be_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        let options = || StoreOptions::new().prefix("acme").unwrap();
+        let much = options().key_cache_bytes(limits::KEY_CACHE_BYTES + 1);
+        let error = much.open_or_create(&path).unwrap_err();
+        assert_eq!(error.code(), crate::error::Code::LIMIT_EXCEEDED);
+        assert!(!path.exists());
+        assert!(options().create(&path).is_ok());
+    }
+
+    #[test]
     fn a_snapshot_is_shared_until_something_is_committed_and_then_given_up() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("k");
