@@ -361,8 +361,8 @@ pub enum Misuse {
     /// The pepper is not usable.
     #[error("pepper: {0}")]
     InvalidPepper(&'static str),
-    /// Any of no scopes was required, which nothing can satisfy.
-    #[error("any of an empty list of scopes is required; name at least one, or require nothing")]
+    /// A list of scopes is required that has none, as one that came about by accident may.
+    #[error("an empty list of scopes is required; name at least one, or leave it out")]
     EmptyRequirement,
 }
 

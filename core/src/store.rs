@@ -199,7 +199,8 @@ impl StoreOptions {
     }
 
     /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 121 for each key.
-    /// What is in it is verified without reading the file. Zero reads the file each time.
+    /// What is in it is verified without reading the file. Zero reads the file each time. An open
+    /// refuses more than 2 GiB.
     #[must_use]
     pub fn key_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;
@@ -287,6 +288,7 @@ impl StoreOptions {
     }
 
     pub(crate) fn check(&self) -> Result<(), Misuse> {
+        Misuse::check_limit("key_cache_bytes", self.cache_bytes, limits::KEY_CACHE_BYTES)?;
         if self.disk.read_only && self.disk.check == CheckOnOpen::Always {
             return Err(Misuse::argument(
                 "options",
@@ -926,6 +928,18 @@ mod tests {
     use crate::key::NewKey;
     use crate::lifecycle::Revoke;
     use crate::requirement::Requirement;
+
+    #[test]
+    fn more_memory_for_keys_than_there_may_be_is_refused_before_anything_is_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        let options = || StoreOptions::new().prefix("acme").unwrap();
+        let much = options().key_cache_bytes(limits::KEY_CACHE_BYTES + 1);
+        let error = much.open_or_create(&path).unwrap_err();
+        assert_eq!(error.code(), crate::error::Code::LIMIT_EXCEEDED);
+        assert!(!path.exists());
+        assert!(options().create(&path).is_ok());
+    }
 
     #[test]
     fn a_snapshot_is_shared_until_something_is_committed_and_then_given_up() {

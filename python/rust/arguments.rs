@@ -10,7 +10,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use keyfob::{
     Change, Environment, Expiry, KeyId, Misuse, Pepper, Policy, ProjectId, Reason, Refused, Revoke,
-    Scope, ScopeSet, Timestamp,
+    Scope, ScopeSet, Timestamp, limits,
 };
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
@@ -18,6 +18,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyIterator, PyString};
 
 use crate::error::{misuse, raise};
+use crate::info::is_shown;
 
 /// An argument that may be left out.
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
@@ -60,10 +61,18 @@ pub(crate) fn passed<'py>(
         .collect()
 }
 
-/// What Python says itself of a keyword that a function does not have.
+/// What Python says itself of a keyword that a function does not have. A mapping may have anything for
+/// one, and a token is longer than any name here.
 pub(crate) fn unexpected(verb: &str, keyword: &str) -> PyErr {
+    const SHOWN: usize = 32;
+    let letters = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let named = if keyword.len() <= SHOWN && letters(keyword) {
+        format!(" '{keyword}'")
+    } else {
+        String::new()
+    };
     PyTypeError::new_err(format!(
-        "{verb}() got an unexpected keyword argument '{keyword}'"
+        "{verb}() got an unexpected keyword argument{named}"
     ))
 }
 
@@ -160,6 +169,10 @@ pub(crate) fn owned(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<St
     text(what, value).map(str::to_owned)
 }
 
+pub(crate) fn maybe_owned(what: &'static str, value: Given<'_, '_>) -> PyResult<Option<String>> {
+    value.map(|value| owned(what, value)).transpose()
+}
+
 pub(crate) fn flag(what: &str, value: &Bound<'_, PyAny>) -> PyResult<bool> {
     match value.cast::<PyBool>() {
         Ok(flag) => Ok(flag.is_true()),
@@ -218,18 +231,24 @@ pub(crate) fn each_of<'py>(
     })
 }
 
-/// A single str, or an iterable of them: a str is one, and not an iterable of its letters.
-pub(crate) fn texts(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Vec<String>> {
+/// A single str, or an iterable of them: a str is one, and not an iterable of its letters. Of more than
+/// `most`, as an iterable without an end has them, one more is read, for the library to refuse.
+pub(crate) fn texts(
+    what: &'static str,
+    most: usize,
+    value: &Bound<'_, PyAny>,
+) -> PyResult<Vec<String>> {
     if value.is_instance_of::<PyString>() {
         return Ok(vec![text(what, value)?.to_owned()]);
     }
     each_of(what, "a str or an iterable of str", value)?
+        .take(most + 1)
         .map(|each| Ok(text(what, &each?)?.to_owned()))
         .collect()
 }
 
 pub(crate) fn scopes(value: &Bound<'_, PyAny>) -> PyResult<ScopeSet> {
-    let texts = texts("scopes", value)?;
+    let texts = texts("scopes", limits::SCOPES, value)?;
     ScopeSet::parse(texts).map_err(|error| misuse(value.py(), error))
 }
 
@@ -238,7 +257,16 @@ pub(crate) fn scope(value: &Bound<'_, PyAny>) -> PyResult<Scope> {
 }
 
 pub(crate) fn tags(value: &Bound<'_, PyAny>) -> PyResult<BTreeSet<String>> {
-    Ok(texts("tags", value)?.into_iter().collect())
+    let (what, most) = ("tags", limits::TAGS);
+    let texts = texts(what, most, value)?;
+    if texts.len() > most {
+        let (got, most) = (texts.len() as u64, most as u64);
+        return Err(misuse(
+            value.py(),
+            Misuse::LimitExceeded { what, got, most },
+        ));
+    }
+    Ok(texts.into_iter().collect())
 }
 
 pub(crate) fn environment(value: &Bound<'_, PyAny>) -> PyResult<Environment> {
@@ -279,6 +307,9 @@ pub(crate) fn address(value: &Bound<'_, PyAny>) -> PyResult<IpAddr> {
 }
 
 /// Ranges as `str` or of `ipaddress`; one where one will do. A single address is the range of it.
+///
+/// # Errors
+/// Misuse for no range: a list that came out empty would let everybody in.
 pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
     let one = |value: &Bound<'_, PyAny>| {
         let text = printed("ip_list", value)?;
@@ -287,20 +318,32 @@ pub(crate) fn ranges(value: &Bound<'_, PyAny>) -> PyResult<Vec<IpNet>> {
             .or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
         range.map_err(|_| invalid(value.py(), "ip_list", "not an IP address or range"))
     };
-    match value.try_iter() {
-        // A network of `ipaddress` is an iterable of its addresses.
-        Ok(each) if !value.is_instance_of::<PyString>() && !value.hasattr("prefixlen")? => {
-            each.map(|each| one(&each?)).collect()
-        }
-        _ => Ok(vec![one(value)?]),
+    // A network of `ipaddress` is an iterable of its addresses.
+    if value.is_instance_of::<PyString>() || is_of_ipaddress(value)? {
+        return Ok(vec![one(value)?]);
     }
+    let wanted = "an IP address or range, or an iterable of them";
+    let each = each_of("ip_list", wanted, value)?.take(limits::IP_RANGES + 1);
+    let ranges: Vec<_> = each.map(|each| one(&each?)).collect::<PyResult<_>>()?;
+    if ranges.is_empty() {
+        let why = "an empty list would admit every address; leave it out, or pass None, for that";
+        return Err(invalid(value.py(), "ip_list", why));
+    }
+    Ok(ranges)
+}
+
+fn is_of_ipaddress(value: &Bound<'_, PyAny>) -> PyResult<bool> {
+    Ok(value.get_type().module()?.to_str()? == "ipaddress")
 }
 
 fn printed<'a>(what: &'static str, value: &'a Bound<'_, PyAny>) -> PyResult<Cow<'a, str>> {
-    if !value.is_instance_of::<PyString>() && value.get_type().module()?.to_str()? == "ipaddress" {
+    if value.is_instance_of::<PyString>() {
+        return text(what, value).map(Cow::Borrowed);
+    }
+    if is_of_ipaddress(value)? {
         return Ok(Cow::Owned(value.str()?.extract()?));
     }
-    text(what, value).map(Cow::Borrowed)
+    Err(wrong_type(what, "a str, or of ipaddress", value))
 }
 
 fn invalid(py: Python<'_>, what: &'static str, why: &str) -> PyErr {
@@ -335,19 +378,22 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
 }
 
 /// Why, and a note.
-pub(crate) fn revocation(reason: Given<'_, '_>, note: Option<Text>) -> PyResult<Revoke> {
+pub(crate) fn revocation(reason: Given<'_, '_>, note: Given<'_, '_>) -> PyResult<Revoke> {
     let mut revoke = Revoke::default();
     if let Some(reason) = reason {
         let names = "the reasons of keyfob.Reason";
         revoke.reason = word("reason", reason, Reason::from_name, names)?;
     }
-    revoke.note = note.map(Text::into);
+    revoke.note = maybe_owned("note", note)?;
     Ok(revoke)
 }
 
 /// 32 bytes, or 64 hexadecimal characters.
 pub(crate) fn pepper(value: &Bound<'_, PyAny>) -> PyResult<Pepper> {
     let Ok(bytes) = value.cast::<PyBytes>() else {
+        if !value.is_instance_of::<PyString>() {
+            return Err(wrong_type("pepper", "a str or bytes", value));
+        }
         let hex = text("pepper", value)?;
         return Pepper::from_hex(hex).map_err(|error| misuse(value.py(), error));
     };
@@ -403,7 +449,12 @@ pub(crate) fn timestamp(what: &'static str, value: &Bound<'_, PyAny>) -> PyResul
             .call_method1("fromtimestamp", (0, utc))?;
         PyResult::Ok(epoch.unbind())
     })?;
-    Ok(Timestamp::from_unix(whole_seconds(&value.sub(epoch)?)?))
+    let unix = whole_seconds(what, &value.sub(epoch)?)?;
+    if !is_shown(unix) {
+        let why = "in UTC it is before the year 1, or after 9999";
+        return Err(misuse(py, Misuse::InvalidTime { what, why }));
+    }
+    Ok(Timestamp::from_unix(unix))
 }
 
 pub(crate) fn maybe_time(what: &'static str, at: Given<'_, '_>) -> PyResult<Option<Timestamp>> {
@@ -415,24 +466,36 @@ pub(crate) fn seconds(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<
     if !is_instance(value, "timedelta")? {
         return Err(wrong_type(what, "a timedelta", value));
     }
-    whole_seconds(value)
+    whole_seconds(what, value)
 }
 
 /// A `timedelta` that is not negative.
-pub(crate) fn wait(what: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    value
-        .extract()
-        .map_err(|_| wrong_type(what, "a timedelta that is not negative", value))
+pub(crate) fn wait(what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    if !is_instance(value, "timedelta")? {
+        return Err(wrong_type(what, "a timedelta", value));
+    }
+    value.extract().map_err(|_| {
+        let why = "it must not be negative";
+        misuse(value.py(), Misuse::InvalidTime { what, why })
+    })
 }
 
 fn is_instance(value: &Bound<'_, PyAny>, class: &str) -> PyResult<bool> {
     value.is_instance(&value.py().import("datetime")?.getattr(class)?)
 }
 
-fn whole_seconds(duration: &Bound<'_, PyAny>) -> PyResult<i64> {
-    let days: i64 = duration.getattr("days")?.extract()?;
-    let seconds: i64 = duration.getattr("seconds")?.extract()?;
-    Ok(days * 24 * 60 * 60 + seconds)
+/// A subclass may have any number of days.
+fn whole_seconds(what: &'static str, duration: &Bound<'_, PyAny>) -> PyResult<i64> {
+    let part = |name| PyResult::Ok(duration.getattr(name)?.extract::<i64>().ok());
+    let (days, seconds) = (part("days")?, part("seconds")?);
+    let whole = days
+        .and_then(|days| days.checked_mul(24 * 60 * 60))
+        .zip(seconds)
+        .and_then(|(days, seconds)| days.checked_add(seconds));
+    whole.ok_or_else(|| {
+        let why = "it is out of range";
+        misuse(duration.py(), Misuse::InvalidTime { what, why })
+    })
 }
 
 /// A `keyfob.Policy`.
@@ -447,11 +510,14 @@ pub(crate) fn policy(value: &Bound<'_, PyAny>) -> PyResult<Policy> {
         let named = !given.is_none();
         named.then(|| seconds(what, &given)).transpose()
     };
+    let most = value.getattr("most_keys_per_owner")?;
     Ok(Policy {
         default_lifetime: lifetime("default_lifetime")?,
         longest_lifetime: lifetime("longest_lifetime")?,
-        expiry_required: value.getattr("expiry_required")?.extract()?,
-        most_keys_per_owner: value.getattr("most_keys_per_owner")?.extract()?,
+        expiry_required: flag("expiry_required", &value.getattr("expiry_required")?)?,
+        most_keys_per_owner: (!most.is_none())
+            .then(|| number("most_keys_per_owner", &most))
+            .transpose()?,
     })
 }
 

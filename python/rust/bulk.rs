@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use crate::arguments::{self as read, Given, Keywords, Text};
+use crate::arguments::{self as read, Given, Keywords};
 use crate::error::stopped;
 use crate::filter::selection;
 use crate::guard::{caught_detached, detached};
@@ -27,7 +27,7 @@ impl Store {
         py: Python<'py>,
         keys: &Bound<'py, PyAny>,
         reason: Given<'_, 'py>,
-        note: Option<Text>,
+        note: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let revoke = read::revocation(reason, note)?;
         let selection = selection("revoke_many", keys)?;

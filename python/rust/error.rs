@@ -77,6 +77,12 @@ pub(crate) fn panicked(py: Python<'_>) -> PyErr {
     exception(py, Code::INTERNAL, message, None, None)
 }
 
+/// The exception of an iterator that is used in a child of the process that made it.
+pub(crate) fn forked(py: Python<'_>) -> PyErr {
+    let message = "the process was forked after this iterator was made; make another one, from the same store";
+    exception(py, Code::FORKED, message, None, None)
+}
+
 fn exception(
     py: Python<'_>,
     code: Code,

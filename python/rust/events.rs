@@ -10,9 +10,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict};
 
-use crate::arguments::{self as read, Given, Text, maybe_time};
+use crate::arguments::{self as read, Given, maybe_owned, maybe_time, number};
 use crate::error::misuse;
-use crate::guard::detached;
+use crate::guard::{Maker, detached};
 use crate::info::{
     datetime, datetime_ms, duration, frozen_map, make, maybe_datetime, policy, python, ranges,
     scope_set,
@@ -30,16 +30,16 @@ impl Store {
     #[pyo3(signature = (*, after=None, key_id=None, project=None, since=None, until=None))]
     fn log(
         &self,
-        after: Option<u64>,
+        after: Given<'_, '_>,
         key_id: Given<'_, '_>,
-        project: Option<Text>,
+        project: Given<'_, '_>,
         since: Given<'_, '_>,
         until: Given<'_, '_>,
     ) -> PyResult<EventIterator> {
         let mut query = LogQuery::default();
-        query.after = after;
+        query.after = after.map(|after| number("after", after)).transpose()?;
         query.key = key_id.map(read::key_id).transpose()?;
-        query.project = project.map(Text::into);
+        query.project = maybe_owned("project", project)?;
         query.from = maybe_time("since", since)?;
         query.until = maybe_time("until", until)?;
         Ok(EventIterator::new(self.store.clone(), query))
@@ -61,7 +61,13 @@ impl Store {
     /// `verify_log` or an `Event`, still holds.
     ///
     /// Raises `StoreError` with the code GONE where the event was pruned.
-    fn check_expected(&self, py: Python<'_>, sequence: u64, hash: &[u8]) -> PyResult<bool> {
+    fn check_expected(
+        &self,
+        py: Python<'_>,
+        sequence: &Bound<'_, PyAny>,
+        hash: &[u8],
+    ) -> PyResult<bool> {
+        let sequence = number("sequence", sequence)?;
         let Ok(hash) = hash.try_into() else {
             let (what, why) = ("hash", "it has 32 bytes".to_owned());
             return Err(misuse(py, Misuse::InvalidArgument { what, why }));
@@ -74,17 +80,20 @@ impl Store {
     ///
     /// Raises `MisuseError` for a sequence beyond the last.
     #[pyo3(signature = (through, /))]
-    fn prune_log(&self, py: Python<'_>, through: u64) -> PyResult<u64> {
+    fn prune_log(&self, py: Python<'_>, through: &Bound<'_, PyAny>) -> PyResult<u64> {
+        let through = number("through", through)?;
         detached(py, || self.store.prune_log(through))
     }
 }
 
 const BATCH: usize = 256;
 
-/// An iterator over events, as `log` returns it. Any thread may ask for the next one.
+/// An iterator over events, as `log` returns it. Any thread of this process may ask for the next one; a
+/// child of a fork raises `StoreForked`, and makes one of its own.
 #[pyclass(frozen, module = "keyfob")]
 pub(crate) struct EventIterator {
     store: keyfob::Store,
+    maker: Maker,
     // Locked without the GIL, so that who waits for it keeps nobody from giving it back.
     place: Mutex<Place>,
 }
@@ -99,6 +108,7 @@ impl EventIterator {
     pub(crate) fn new(store: keyfob::Store, query: LogQuery) -> Self {
         EventIterator {
             store,
+            maker: Maker::this_process(),
             place: Mutex::new(Place {
                 read: VecDeque::new(),
                 query,
@@ -127,6 +137,7 @@ impl EventIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.maker.check(py)?;
         let next = detached(py, || self.next())?;
         next.map(|event| info(py, &event)).transpose()
     }

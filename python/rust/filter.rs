@@ -18,7 +18,7 @@ pub(crate) fn filter(verb: &str, keywords: Option<Keywords<'_, '_>>) -> PyResult
             "environment" => filter.environment = Some(read::environment(value)?),
             "state" => filter.states = states(value)?,
             "scope" => filter.scope = Some(read::scope(value)?),
-            "name_contains" => filter.name_part = Some(owned("name_contains", value)?),
+            "name_contains" => filter.name_part = Some(name_part(value)?),
             "tag" => filter.tag = Some(owned("tag", value)?),
             "created_after" => filter.created_after = Some(timestamp("created_after", value)?),
             "created_before" => filter.created_before = Some(timestamp("created_before", value)?),
@@ -38,18 +38,36 @@ pub(crate) fn filter(verb: &str, keywords: Option<Keywords<'_, '_>>) -> PyResult
 
 fn states(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyState>> {
     let find = |name: &String| KeyState::from_name(name);
-    let names = read::texts("state", value)?;
-    let found: Option<Vec<_>> = names.iter().map(find).collect();
-    found.ok_or_else(|| {
-        let why = "use the states of keyfob.KeyState".to_owned();
+    let refuse = |why: &str| {
+        let why = why.to_owned();
         misuse(value.py(), Misuse::InvalidArgument { what: "state", why })
-    })
+    };
+    let names = read::texts("state", KeyState::ALL.len(), value)?;
+    let found: Option<Vec<_>> = names.iter().map(find).collect();
+    let found = found.ok_or_else(|| refuse("use the states of keyfob.KeyState"))?;
+    if found.is_empty() {
+        return Err(refuse(
+            "no state at all would mean keys of every state; leave it out for that",
+        ));
+    }
+    Ok(found)
+}
+
+fn name_part(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let part = owned("name_contains", value)?;
+    if part.is_empty() {
+        let why = "every name holds an empty text; leave it out for every key".to_owned();
+        let what = "name_contains";
+        return Err(misuse(value.py(), Misuse::InvalidArgument { what, why }));
+    }
+    Ok(part)
 }
 
 /// Which keys a verb of many is about: ids, a filter, or all.
 ///
 /// # Errors
-/// Misuse for a filter of nothing: one that came about by accident would mean every key.
+/// Misuse for a filter of nothing, and for a part that is None: one that came about by accident would
+/// mean more keys than it was to.
 pub(crate) fn selection(verb: &str, keys: &Bound<'_, PyAny>) -> PyResult<Selection> {
     if is_special(keys, Special::Any)? {
         return Ok(Selection::Filter(Filter::default()));
@@ -57,11 +75,21 @@ pub(crate) fn selection(verb: &str, keys: &Bound<'_, PyAny>) -> PyResult<Selecti
     if !read::is_mapping(keys)? {
         return read::key_ids(keys).map(Selection::Keys);
     }
-    let filter = filter(verb, Some(&read::mapping("keys", "a mapping", keys)?))?;
+    let refuse = |why: &str| {
+        let (what, why) = ("keys", why.to_owned());
+        misuse(keys.py(), Misuse::InvalidArgument { what, why })
+    };
+    let stated = read::mapping("keys", "a mapping", keys)?;
+    let filter = filter(verb, Some(&stated))?;
     if filter.is_empty() {
-        let why = "a filter of nothing would mean every key; pass keyfob.ANY for that".to_owned();
-        let what = "keys";
-        return Err(misuse(keys.py(), Misuse::InvalidArgument { what, why }));
+        return Err(refuse(
+            "a filter of nothing would mean every key; pass keyfob.ANY for that",
+        ));
+    }
+    if stated.values().iter().any(|value| value.is_none()) {
+        return Err(refuse(
+            "a part of the filter is None, as if it were left out; leave it out where that is meant",
+        ));
     }
     Ok(Selection::Filter(filter))
 }

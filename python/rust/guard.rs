@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use keyfob::Error;
 use pyo3::{PyResult, Python};
 
-use crate::error::{panicked, raise};
+use crate::error::{forked, panicked, raise};
 
 /// Runs with the GIL held: for what is shorter than giving it away and waiting for it again.
 ///
@@ -41,6 +41,26 @@ pub(crate) fn caught_detached<T: Send>(
 ) -> PyResult<T> {
     let done = py.detach(|| catch_unwind(AssertUnwindSafe(work)));
     done.map_err(|_| panicked(py))
+}
+
+/// The process that made what it is kept beside, where that is locked without the GIL: a child of a fork
+/// has none of the threads that may have held it, and would wait for ever.
+pub(crate) struct Maker(u32);
+
+impl Maker {
+    pub(crate) fn this_process() -> Self {
+        Maker(std::process::id())
+    }
+
+    /// # Errors
+    /// A `StoreForked` in a child of that process.
+    pub(crate) fn check(&self, py: Python<'_>) -> PyResult<()> {
+        if self.0 == std::process::id() {
+            Ok(())
+        } else {
+            Err(forked(py))
+        }
+    }
 }
 
 /// Runs long work without the GIL, which Ctrl-C breaks off between two of its steps.

@@ -33,7 +33,19 @@ pub(crate) fn datetime(py: Python<'_>, at: Timestamp) -> PyResult<Bound<'_, PyAn
     datetime_ms(py, at.unix().saturating_mul(1_000))
 }
 
-/// A time in UTC, of milliseconds.
+/// What a `datetime` in UTC can show, in milliseconds: from the year 1 to 9999.
+const SHOWN_MS: (i64, i64) = (-62_135_596_800_000, 253_402_300_799_999);
+/// What a `timedelta` can show, in seconds.
+const LONGEST_SECONDS: i64 = 999_999_999 * 24 * 60 * 60 + 86_399;
+
+/// Whether a `datetime` in UTC can show a time, of seconds.
+pub(crate) fn is_shown(unix: i64) -> bool {
+    let (first, last) = SHOWN_MS;
+    (first..=last).contains(&unix.saturating_mul(1_000))
+}
+
+/// A time in UTC, of milliseconds: the first or last that there is where it is before or after that,
+/// so that no row, whoever wrote it, keeps any other from being read.
 pub(crate) fn datetime_ms(py: Python<'_>, ms: i64) -> PyResult<Bound<'_, PyAny>> {
     static EPOCH: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let epoch = EPOCH.get_or_try_init(py, || {
@@ -42,6 +54,7 @@ pub(crate) fn datetime_ms(py: Python<'_>, ms: i64) -> PyResult<Bound<'_, PyAny>>
         let class = datetime.getattr("datetime")?;
         PyResult::Ok(class.call_method1("fromtimestamp", (0, utc))?.unbind())
     })?;
+    let ms = ms.clamp(SHOWN_MS.0, SHOWN_MS.1);
     let passed = python!(py, "datetime", "timedelta")?.call1((
         0,
         ms.div_euclid(1_000),
@@ -60,7 +73,9 @@ pub(crate) fn maybe_datetime(
 
 pub(crate) fn duration(py: Python<'_>, seconds: Option<i64>) -> PyResult<Option<Bound<'_, PyAny>>> {
     let class = python!(py, "datetime", "timedelta")?;
-    seconds.map(|seconds| class.call1((0, seconds))).transpose()
+    seconds
+        .map(|seconds| class.call1((0, seconds.min(LONGEST_SECONDS))))
+        .transpose()
 }
 
 pub(crate) fn scope_set<'py>(

@@ -78,7 +78,8 @@ impl Issued {
         maybe_datetime(py, self.grace_expires_at)
     }
 
-    /// Whether the grace is shorter than was asked for, because the key expires before its end.
+    /// Whether the grace is shorter than was asked for, because the key expires before its end,
+    /// or because 90 days are the longest.
     #[getter]
     fn grace_cut(&self) -> bool {
         self.grace_cut

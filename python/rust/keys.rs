@@ -7,9 +7,9 @@ use keyfob::{Error, Filter, KeyInfo, Order, PageRequest, limits};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::arguments::{self as read, Given, Keywords, Text};
+use crate::arguments::{self as read, Given, Keywords};
 use crate::filter;
-use crate::guard::detached;
+use crate::guard::{Maker, detached};
 use crate::info::key_info;
 use crate::store::Store;
 
@@ -45,8 +45,8 @@ impl Store {
         &self,
         order: Given<'_, '_>,
         reverse: bool,
-        limit: Option<usize>,
-        cursor: Option<Text>,
+        limit: Given<'_, '_>,
+        cursor: Given<'_, '_>,
         filter: Option<Keywords<'_, '_>>,
     ) -> PyResult<KeyIterator> {
         let filter = filter::filter("list", filter)?;
@@ -55,9 +55,12 @@ impl Store {
             page.order = read::word("order", order, order_of, "created, name, expires")?;
         }
         page.reverse = reverse;
-        page.cursor = cursor.map(Text::into);
+        page.cursor = read::maybe_owned("cursor", cursor)?;
         // A page by name costs a look at every key, so that all of them are read in few.
-        page.limit = limit.unwrap_or(limits::PAGE_KEYS);
+        page.limit = match limit {
+            Some(limit) => read::number("limit", limit)?,
+            None => limits::PAGE_KEYS,
+        };
         let (store, one_page) = (self.store.clone(), limit.is_some());
         Ok(KeyIterator::new(store, filter, page, one_page))
     }
@@ -77,9 +80,10 @@ impl Store {
     fn least_recently_used<'py>(
         &self,
         py: Python<'py>,
-        most: usize,
+        most: &Bound<'py, PyAny>,
         filter: Option<Keywords<'_, 'py>>,
     ) -> PyResult<Bound<'py, PyList>> {
+        let most = read::number("most", most)?;
         let filter = filter::filter("least_recently_used", filter)?;
         let found = detached(py, || self.store.least_recently_used(&filter, most))?;
         let each = found.iter().map(|key| key_info(py, key));
@@ -108,11 +112,13 @@ fn order_of(name: &str) -> Option<Order> {
     }
 }
 
-/// An iterator over keys, as `list` returns it. Any thread may ask for the next one.
+/// An iterator over keys, as `list` returns it. Any thread of this process may ask for the next one; a
+/// child of a fork raises `StoreForked`, and makes one of its own.
 #[pyclass(frozen, module = "keyfob")]
 pub(crate) struct KeyIterator {
     store: keyfob::Store,
     filter: Filter,
+    maker: Maker,
     // Locked without the GIL, so that who waits for it keeps nobody from giving it back.
     place: Mutex<Place>,
 }
@@ -139,6 +145,7 @@ impl KeyIterator {
         KeyIterator {
             store,
             filter,
+            maker: Maker::this_process(),
             place: Mutex::new(Place {
                 read: VecDeque::new(),
                 last: None,
@@ -174,6 +181,7 @@ impl KeyIterator {
     }
 
     fn __next__<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+        self.maker.check(py)?;
         let next = detached(py, || self.next())?;
         next.map(|key| key_info(py, &key)).transpose()
     }
@@ -182,6 +190,7 @@ impl KeyIterator {
     /// is none beyond.
     #[getter]
     fn cursor(&self, py: Python<'_>) -> PyResult<Option<String>> {
+        self.maker.check(py)?;
         detached(py, || {
             let place = self.place.lock().unwrap_or_else(PoisonError::into_inner);
             match &place.last {

@@ -3,7 +3,7 @@
 use keyfob::{Change, KeyUpdate, Misuse, Prune, Rotate};
 use pyo3::prelude::*;
 
-use crate::arguments::{self as read, Given, Keywords, Text, change, owned};
+use crate::arguments::{self as read, Given, Keywords, change, owned};
 use crate::error::misuse;
 use crate::guard::detached;
 use crate::info::{key_info, pruned};
@@ -71,7 +71,7 @@ impl Store {
         py: Python<'py>,
         key_id: &Bound<'py, PyAny>,
         reason: Given<'_, 'py>,
-        note: Option<Text>,
+        note: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let id = read::key_id(key_id)?;
         let revoke = read::revocation(reason, note)?;
@@ -90,15 +90,15 @@ impl Store {
         token: &Bound<'py, PyAny>,
         whole_key: bool,
         reason: Given<'_, 'py>,
-        note: Option<Text>,
+        note: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (token, revoke) = (read::presented(token)?, read::revocation(reason, note)?);
         let revoked = detached(py, || self.store.revoke_token(&*token, whole_key, &revoke))?;
         key_info(py, &revoked)
     }
 
-    /// Gives a key a new secret; the id stays. The old token stays good for the `grace`, at most 90
-    /// days; without one it ends at once.
+    /// Gives a key a new secret; the id stays. The old token stays good for the `grace`, cut at
+    /// 90 days and at the key's expiry, which `grace_cut` tells; without one it ends at once.
     ///
     /// Raises `NoSuchKey`, and `RefusedError` where the key is revoked or expired.
     #[pyo3(signature = (key_id, /, *, grace=None, request_id=None))]
@@ -107,14 +107,14 @@ impl Store {
         py: Python<'_>,
         key_id: &Bound<'_, PyAny>,
         grace: Given<'_, '_>,
-        request_id: Option<Text>,
+        request_id: Given<'_, '_>,
     ) -> PyResult<Issued> {
         let id = read::key_id(key_id)?;
         let grace = grace
             .map(|grace| read::seconds("grace", grace))
             .transpose()?;
         let mut rotate = Rotate::with_grace(grace.unwrap_or(0));
-        rotate.request_id = request_id.map(Text::into);
+        rotate.request_id = read::maybe_owned("request_id", request_id)?;
         Issued::rotated(py, detached(py, || self.store.rotate(id, &rotate))?)
     }
 

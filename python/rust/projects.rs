@@ -4,7 +4,7 @@ use keyfob::{NewProject, ProjectUpdate};
 use pyo3::prelude::*;
 use pyo3::types::PyList;
 
-use crate::arguments::{self as read, Given, Keywords, Text, change, owned};
+use crate::arguments::{self as read, Given, Keywords, change, owned, text};
 use crate::guard::detached;
 use crate::info::project_info;
 use crate::store::Store;
@@ -18,15 +18,15 @@ impl Store {
     fn create_project<'py>(
         &self,
         py: Python<'py>,
-        name: Text,
+        name: &Bound<'py, PyAny>,
         scopes: Given<'_, 'py>,
-        owner: Option<Text>,
+        owner: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let mut new = NewProject::new(name);
+        let mut new = NewProject::new(owned("name", name)?);
         if let Some(scopes) = scopes {
             new.scopes = read::scopes(scopes)?;
         }
-        new.owner = owner.map(Text::into);
+        new.owner = read::maybe_owned("owner", owner)?;
         project_info(py, &detached(py, || self.store.create_project(&new))?)
     }
 
@@ -34,8 +34,13 @@ impl Store {
     ///
     /// Raises `NoSuchProject`.
     #[pyo3(signature = (name, /))]
-    fn project<'py>(&self, py: Python<'py>, name: Text) -> PyResult<Bound<'py, PyAny>> {
-        project_info(py, &detached(py, || self.store.project(&name))?)
+    fn project<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = text("name", name)?;
+        project_info(py, &detached(py, || self.store.project(name))?)
     }
 
     /// A project by its id, also one that was deleted, until it is pruned.
@@ -75,9 +80,10 @@ impl Store {
     fn update_project<'py>(
         &self,
         py: Python<'py>,
-        name: Text,
+        name: &Bound<'py, PyAny>,
         changes: Option<Keywords<'_, 'py>>,
     ) -> PyResult<Bound<'py, PyAny>> {
+        let name = text("name", name)?;
         let mut update = ProjectUpdate::default();
         for (field, value) in read::passed(changes)? {
             match field.as_str() {
@@ -86,7 +92,7 @@ impl Store {
                 unknown => return Err(read::unexpected("update_project", unknown)),
             }
         }
-        let updated = detached(py, || self.store.update_project(&name, &update))?;
+        let updated = detached(py, || self.store.update_project(name, &update))?;
         project_info(py, &updated)
     }
 
@@ -94,23 +100,38 @@ impl Store {
     ///
     /// Raises `NoSuchProject`.
     #[pyo3(signature = (name, /))]
-    fn disable_project<'py>(&self, py: Python<'py>, name: Text) -> PyResult<Bound<'py, PyAny>> {
-        project_info(py, &detached(py, || self.store.disable_project(&name))?)
+    fn disable_project<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = text("name", name)?;
+        project_info(py, &detached(py, || self.store.disable_project(name))?)
     }
 
     /// Enables a project again.
     ///
     /// Raises `NoSuchProject`.
     #[pyo3(signature = (name, /))]
-    fn enable_project<'py>(&self, py: Python<'py>, name: Text) -> PyResult<Bound<'py, PyAny>> {
-        project_info(py, &detached(py, || self.store.enable_project(&name))?)
+    fn enable_project<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = text("name", name)?;
+        project_info(py, &detached(py, || self.store.enable_project(name))?)
     }
 
     /// Deletes a project, and with it all its tokens, for good. Its name is free afterwards.
     ///
     /// Raises `NoSuchProject`.
     #[pyo3(signature = (name, /))]
-    fn delete_project<'py>(&self, py: Python<'py>, name: Text) -> PyResult<Bound<'py, PyAny>> {
-        project_info(py, &detached(py, || self.store.delete_project(&name))?)
+    fn delete_project<'py>(
+        &self,
+        py: Python<'py>,
+        name: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let name = text("name", name)?;
+        project_info(py, &detached(py, || self.store.delete_project(name))?)
     }
 }

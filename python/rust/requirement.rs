@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-use keyfob::{Environment, Misuse, Request, Requirement};
+use keyfob::{Environment, Misuse, Request, Requirement, limits};
 use pyo3::prelude::*;
 use pyo3::types::{PyString, PyTuple};
 use rustc_hash::FxHashMap;
@@ -110,18 +110,28 @@ fn add(asked: &mut Vec<u8>, what: u8, text: &str) {
     asked.extend_from_slice(text.as_bytes());
 }
 
-/// A single `str` is one scope, and not an iterable of its letters.
+/// A single `str` is one scope, and not an iterable of its letters. Of more scopes than may be
+/// required, as an iterable without an end has them, only as many are read as tell it.
+///
+/// # Errors
+/// Misuse for none: a generator that was used up would ask for nothing.
 fn add_scopes(asked: &mut Vec<u8>, what: &'static str, value: &Bound<'_, PyAny>) -> PyResult<()> {
     if value.is_instance_of::<PyString>() {
         add(asked, SCOPE, text(what, value)?);
-    } else if let Ok(tuple) = value.cast::<PyTuple>() {
-        for scope in tuple.iter_borrowed() {
+        return Ok(());
+    }
+    let before = asked.len();
+    if let Ok(tuple) = value.cast::<PyTuple>() {
+        for scope in tuple.iter_borrowed().take(limits::SCOPES + 1) {
             add(asked, SCOPE, text(what, &scope)?);
         }
     } else {
-        for scope in each_of(what, "a str or an iterable of str", value)? {
+        for scope in each_of(what, "a str or an iterable of str", value)?.take(limits::SCOPES + 1) {
             add(asked, SCOPE, text(what, &scope?)?);
         }
+    }
+    if asked.len() == before {
+        return Err(misuse(value.py(), Misuse::EmptyRequirement));
     }
     Ok(())
 }
@@ -163,6 +173,9 @@ fn compile(asked: &[u8]) -> Result<Requirement, Misuse> {
 
 /// A program has some dozens. One that makes them up for each request would fill any memory.
 const MOST_KEPT: usize = 512;
+/// Those of a longer description, in bytes, are compiled each time, so that a thread keeps 4 MiB at
+/// most, where each is of 128 short scopes.
+const LONGEST_KEPT: usize = 1_024;
 
 /// Runs with the requirement of a description: the one that was made of it before, where this
 /// thread still keeps it. Nothing is shared between threads, and so nothing waited for.
@@ -176,7 +189,9 @@ fn compiled<T>(asked: &[u8], run: impl FnOnce(&Requirement) -> T) -> Result<T, M
         }
         let requirement = compile(asked)?;
         // It is lent to a verification that goes on meanwhile, where that led to code of Python's.
-        if let Ok(mut kept) = kept.try_borrow_mut() {
+        if asked.len() <= LONGEST_KEPT
+            && let Ok(mut kept) = kept.try_borrow_mut()
+        {
             if kept.len() >= MOST_KEPT {
                 kept.clear();
             }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::arguments::{Keywords, Text};
+use crate::arguments::{Keywords, text};
 use crate::error::{misuse, note_refusals};
 use crate::guard::detached;
 use crate::options::options;
@@ -83,8 +83,8 @@ impl Store {
     }
 
     /// The same store on behalf of another actor, as the log shows it. Closing one closes both.
-    fn with_actor(&self, py: Python<'_>, actor: Text) -> PyResult<Self> {
-        let store = self.store.with_actor(&actor);
+    fn with_actor(&self, py: Python<'_>, actor: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let store = self.store.with_actor(text("actor", actor)?);
         Ok(Store {
             store: store.map_err(|error| misuse(py, error))?,
             mode: self.mode,

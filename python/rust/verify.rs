@@ -16,8 +16,8 @@ use crate::verified::VerifiedKey;
 impl Store {
     /// Verifies a token: the key that it is of, where it is good for what is required now.
     ///
-    /// All of `scopes` are required, and one of `any_scopes`; a single str is one scope. What a key
-    /// is bound to has to be stated: its `project`, by name, or `ANY`; its `environment`, unless it
+    /// All of `scopes` are required, and one of `any_scopes`; a single str is one scope, and an
+    /// iterable that has none is refused: None, and not that, requires no scope. What a key is bound to has to be stated: its `project`, by name, or `ANY`; its `environment`, unless it
     /// is `live`; an `ip` where it has a list of them. An `owner` that is stated has to be the
     /// key's.
     ///

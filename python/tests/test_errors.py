@@ -3,6 +3,7 @@
 import copy
 import pickle
 from collections.abc import Callable
+from pathlib import Path
 
 import keyfob
 import pytest
@@ -123,3 +124,59 @@ def test_the_key_that_a_refusal_names_is_in_it(store: keyfob.Store) -> None:
         store.rotate(key.id)
     assert caught.value.code is Code.KEY_IS_REVOKED
     assert caught.value.key_id == key.id
+
+
+def test_a_number_that_is_none_says_which_argument_it_is(
+    store: keyfob.Store, path: Path
+) -> None:
+    for number in (-1, 2**70):
+        uses: dict[str, Callable[[], object]] = {
+            "limit": lambda: store.list(limit=number),
+            "most": lambda: store.least_recently_used(number),
+            "after": lambda: store.log(after=number),
+            "through": lambda: store.prune_log(number),
+            "sequence": lambda: store.check_expected(number, bytes(32)),
+            "least_sequence": lambda: keyfob.Store.open(path, least_sequence=number),
+            "most_keys_per_owner": lambda: store.set_policy(
+                keyfob.Policy(most_keys_per_owner=number)
+            ),
+        }
+        for name, use in uses.items():
+            with pytest.raises(keyfob.MisuseError, match=f"^{name}: it is negative, or too large"):
+                use()
+    with pytest.raises(TypeError, match="limit must be an int, not str"):
+        store.list(limit="1")  # type: ignore[arg-type]
+
+
+def test_a_keyword_that_may_be_a_token_is_not_shown(store: keyfob.Store) -> None:
+    token = store.create("a").token
+    for keyword in (token, token[:32] + " ", "a b", "é"):
+        for use in (
+            lambda: store.create("b", **{keyword: 1}),  # type: ignore[arg-type]
+            lambda: store.create_many([{"name": "b", keyword: 1}]),  # type: ignore[misc]
+            lambda: store.revoke_many({keyword: 1}),
+            lambda: store.update(token, **{keyword: 1}),  # type: ignore[arg-type]
+        ):
+            with pytest.raises((TypeError, keyfob.NoSuchKey)) as caught:
+                use()
+            assert keyword not in str(caught.value)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'ownr'"):
+        store.create("b", ownr="ann")  # type: ignore[call-arg]
+
+
+def test_a_wrong_type_names_the_argument_and_what_it_takes(
+    store: keyfob.Store, path: Path
+) -> None:
+    token = store.create("a").token
+    uses: dict[str, Callable[[], object]] = {
+        "ip must be a str, or of ipaddress, not int": lambda: store.check(token, ip=5),  # type: ignore[arg-type]
+        "pepper must be a str or bytes, not int": lambda: keyfob.Store.open(path, pepper=5),  # type: ignore[arg-type]
+        "note must be a str, not int": lambda: store.revoke("0" * 22, note=5),  # type: ignore[arg-type]
+        "actor must be a str, not int": lambda: store.with_actor(5),  # type: ignore[arg-type]
+        "cursor must be a str, not int": lambda: store.list(cursor=5),  # type: ignore[arg-type]
+        "project must be a str, not int": lambda: store.log(project=5),  # type: ignore[arg-type]
+        "name must be a str, not int": lambda: store.create_project(5),  # type: ignore[arg-type]
+    }
+    for message, use in uses.items():
+        with pytest.raises(TypeError, match=message):
+            use()

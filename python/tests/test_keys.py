@@ -2,16 +2,21 @@
 
 import copy
 import ipaddress
+import itertools
 import json
 import pickle
+import subprocess
+import sys
 import threading
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import keyfob
 import pytest
-from keyfob import KEEP, NEVER, KeyState, Reason
+from keyfob import KEEP, NEVER, Code, KeyState, Reason
 
 
 def test_a_key_has_what_it_was_given(store: keyfob.Store) -> None:
@@ -443,3 +448,107 @@ def test_an_old_token_ends_the_whole_key_where_that_is_asked(store: keyfob.Store
     second = store.rotate(first.key.id, grace=timedelta(days=1))
     assert store.revoke_token(first.token, whole_key=True).state is KeyState.REVOKED
     assert not store.check(second.token)
+
+
+class Raises:
+    """An iterable that cannot be iterated, for a reason of its own."""
+
+    def __iter__(self) -> Iterator[Any]:
+        raise ZeroDivisionError
+
+
+def test_an_empty_list_of_ranges_is_refused_wherever_it_is_stated(store: keyfob.Store) -> None:
+    issued = store.create("a", ip_list="10.0.0.0/8")
+    parent = store.verify(issued.token, ip="10.0.0.1")
+    nothing: list[Iterable[str]] = [[], (), iter(())]
+    for empty in nothing:
+        for make in (
+            lambda: store.create("b", ip_list=empty),
+            lambda: store.create_many([{"name": "b", "ip_list": empty}]),
+            lambda: store.create_within(parent, "b", ip_list=empty),
+            lambda: store.update(issued.key.id, ip_list=empty),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="ip_list: an empty list would admit every"):
+                make()
+    assert store.count() == 1
+    assert store.update(issued.key.id, ip_list=None).ip_list == ()
+
+
+def test_what_an_iterable_raises_itself_is_raised(store: keyfob.Store) -> None:
+    for field in ("scopes", "tags", "ip_list"):
+        with pytest.raises(ZeroDivisionError):
+            store.create("a", **{field: Raises()})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="ip_list must be an IP address or range.*not int"):
+        store.create("a", ip_list=5)  # type: ignore[arg-type]
+
+
+def test_lists_are_not_read_beyond_their_bound(store: keyfob.Store) -> None:
+    for field, each in (("scopes", "a:b"), ("tags", "a"), ("ip_list", "10.0.0.0/8")):
+        with pytest.raises(keyfob.MisuseError, match="at most") as caught:
+            store.create("a", **{field: itertools.repeat(each)})  # type: ignore[arg-type]
+        assert caught.value.code is Code.LIMIT_EXCEEDED
+
+
+class Days(timedelta):
+    """A duration that says another number of days than it has."""
+
+    days = property(lambda self: self.said)
+    said: int
+
+
+def test_a_time_that_utc_cannot_show_is_refused(store: keyfob.Store) -> None:
+    early = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    late = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+    clock = keyfob.ManualClock(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    key_id = store.create("a").key.id
+    for at in (early, late):
+        for use in (
+            lambda: store.create("b", not_before=at),
+            lambda: store.create_many([{"name": "b"}, {"name": "c", "not_before": at}]),
+            lambda: store.update(key_id, not_before=at),
+            lambda: store.count(created_after=at),
+            lambda: store.log(since=at),
+            lambda: clock.set(at),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="before the year 1, or after 9999") as no:
+                use()
+            assert no.value.code is Code.INVALID_TIME
+    assert [key.name for key in store.list()] == ["a"]
+    first = datetime.min.replace(tzinfo=timezone.utc)
+    assert store.update(key_id, not_before=first).not_before == first
+
+
+def test_a_time_in_the_file_that_python_cannot_show_keeps_nobody_from_reading(
+    store: keyfob.Store, path: Path
+) -> None:
+    command = [sys.executable, "-m", "keyfob", "--store", str(path), "create", "early"]
+    subprocess.run([*command, "--not-before", "0000-12-31T00:00:00Z"], check=True, timeout=60)
+    (key,) = store.list()
+    assert key.not_before == datetime.min.replace(tzinfo=timezone.utc)
+    assert key.to_dict()["not_before"] == "0001-01-01T00:00:00+00:00"
+    assert list(store.log())[-1].details["key"]["not_before"] == key.not_before
+
+
+def test_a_clock_beyond_the_years_that_there_are_shows_the_last_or_first() -> None:
+    clock = keyfob.ManualClock(datetime.max.replace(tzinfo=timezone.utc))
+    clock.advance(timedelta.max)
+    assert clock.now().year == 9999
+    clock.advance(timedelta.min)
+    clock.advance(timedelta.min)
+    assert clock.now() == datetime.min.replace(tzinfo=timezone.utc)
+    assert "0001-01-01" in repr(clock)
+
+
+def test_a_duration_that_says_more_days_than_there_are_is_refused(store: keyfob.Store) -> None:
+    clock = keyfob.ManualClock(datetime(2030, 1, 1, tzinfo=timezone.utc))
+    for days in (2**62, -(2**62), 2**70):
+        duration = Days(1)
+        duration.said = days
+        for use in (
+            lambda: store.create("a", expires_in=duration),
+            lambda: store.create("a", rotation_due_after=duration),
+            lambda: clock.advance(duration),
+        ):
+            with pytest.raises(keyfob.MisuseError, match="out of range") as caught:
+                use()
+            assert caught.value.code is Code.INVALID_TIME

@@ -6,6 +6,7 @@ import pickle
 import uuid
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import keyfob
 import pytest
@@ -218,3 +219,24 @@ def test_what_keeps_any_row_from_being_taken_is_raised(store: keyfob.Store) -> N
     with pytest.raises(keyfob.MisuseError):
         store.import_keys("raw", [line], owner="")
     assert store.count() == 0
+
+
+def test_a_filter_with_a_part_that_came_out_empty_is_refused(store: keyfob.Store) -> None:
+    store.create("a", owner="ann")
+    store.create("b", owner="bob")
+    parts: list[dict[str, Any]] = [{"state": []}, {"state": iter(())}, {"name_contains": ""}]
+    for part in parts:
+        (name,) = part
+        for verb in (
+            lambda: store.list(**part),
+            lambda: store.count(**part),
+            lambda: store.least_recently_used(1, **part),
+            lambda: store.revoke_many({"owner": "ann", **part}),
+        ):
+            with pytest.raises(keyfob.MisuseError, match=f"{name}: .*leave it out"):
+                verb()
+    for named in ({"owner": "ann", "tag": None}, {"owner": "ann", "state": None}):
+        for many in (store.revoke_many, store.disable_many, store.enable_many, store.update_many):
+            with pytest.raises(keyfob.MisuseError, match="is None"):
+                many(named)
+    assert store.count(state="active", owner=None) == 2

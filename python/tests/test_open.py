@@ -123,8 +123,10 @@ def test_timeouts_are_durations_that_are_not_negative(path: Path) -> None:
     wait = timedelta(milliseconds=10)
     keyfob.Store.open(path, create=True, prefix="acme", read_timeout=wait).close()
     keyfob.Store.open(path, write_timeout=wait).close()
-    with pytest.raises(TypeError, match="write_timeout"):
-        keyfob.Store.open(path, write_timeout=timedelta(-1))
+    for option in ("read_timeout", "write_timeout", "flush_every"):
+        with pytest.raises(keyfob.MisuseError, match=f"{option}: it must not be negative") as caught:
+            keyfob.Store.open(path, **{option: timedelta(-1)})  # type: ignore[arg-type]
+        assert caught.value.code is keyfob.Code.INVALID_TIME
     with pytest.raises(TypeError, match="read_timeout"):
         keyfob.Store.open(path, read_timeout=2)  # type: ignore[arg-type]
 
@@ -170,6 +172,29 @@ def test_a_child_of_a_fork_goes_on_with_the_store(store: keyfob.Store) -> None:
     assert os.waitpid(child, 0)[1] == 0
     store.create("parent")
     assert sorted(key.name for key in store.list()) == ["before", "child", "parent"]
+
+
+def test_a_child_of_a_fork_makes_iterators_of_its_own(store: keyfob.Store) -> None:
+    """One of its parent may be held by a thread that the child does not have."""
+    for name in ("a", "b"):
+        store.create(name)
+    keys, events = store.list(order="name"), store.log()
+    assert next(keys).name == "a" and next(events).sequence == 1
+    child = os.fork()
+    if child == 0:
+        refused = 0
+        try:
+            for use in (lambda: next(keys), lambda: keys.cursor, lambda: next(events)):
+                try:
+                    use()
+                except keyfob.StoreForked as error:
+                    refused += "make another one" in str(error)
+            mine = (len(list(store.list())), next(store.log()).sequence)
+            os._exit(0 if (refused, mine) == (3, (2, 1)) else 2)
+        finally:
+            os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+    assert [key.name for key in keys] == ["b"] and next(events).sequence == 2
 
 
 def test_a_child_of_a_fork_may_not_use_an_exclusive_store(path: Path) -> None:
@@ -218,8 +243,8 @@ def test_the_options_of_opening_are_taken(path: Path) -> None:
         ("least_sequence", 1 << 64, keyfob.MisuseError, "negative, or too large"),
         ("page_cache_bytes", "much", TypeError, "page_cache_bytes must be an int, not str"),
         ("map_header", 1, TypeError, "map_header must be a bool, not int"),
-        ("flush_every", 5, TypeError, "flush_every must be a timedelta that is not negative"),
-        ("flush_every", timedelta(-1), TypeError, "not negative"),
+        ("flush_every", 5, TypeError, "flush_every must be a timedelta, not int"),
+        ("flush_every", timedelta(-1), keyfob.MisuseError, "not be negative"),
         ("clock", timezone.utc, TypeError, "clock must be a keyfob.ManualClock"),
         ("policy", {}, TypeError, "policy must be a keyfob.Policy"),
         ("retired_pepper", 1, TypeError, "retired_pepper must be a str or bytes, or an iterable"),
@@ -241,3 +266,11 @@ def test_a_store_that_is_only_read_cannot_be_checked_as_it_is_opened(path: Path)
     keyfob.Store.open(path, create=True, prefix="acme").close()
     with pytest.raises(keyfob.MisuseError, match="read-only"):
         keyfob.Store.open(path, mode="readonly", check_on_open="always")
+
+
+def test_more_memory_for_keys_than_there_may_be_is_refused(path: Path) -> None:
+    for much in (2**31 + 1, 2**35, 2**63):
+        with pytest.raises(keyfob.MisuseError, match="key_cache_bytes is .* at most") as caught:
+            keyfob.Store.open(path, create=True, prefix="acme", key_cache_bytes=much)
+        assert caught.value.code is keyfob.Code.LIMIT_EXCEEDED
+    assert not path.exists()

@@ -44,7 +44,9 @@ def values(store: keyfob.Store) -> "list[object]":
 
 def test_values_are_hashed_pickled_and_copied(values: "list[object]") -> None:
     for value in values:
-        for same in (pickle.loads(pickle.dumps(value)), copy.copy(value), copy.deepcopy(value)):
+        protocols = range(pickle.HIGHEST_PROTOCOL + 1)
+        pickled = [pickle.loads(pickle.dumps(value, protocol)) for protocol in protocols]
+        for same in (*pickled, copy.copy(value), copy.deepcopy(value)):
             assert same == value
             assert hash(same) == hash(value)
             assert repr(same) == repr(value)

@@ -3,10 +3,11 @@
 import copy
 import gc
 import ipaddress
+import itertools
 import json
 import pickle
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 import keyfob
 import pytest
 from keyfob import ANY, Code, _native
+from keyfob._http import required
 
 
 def test_a_verified_key_says_what_the_decision_knew(store: keyfob.Store) -> None:
@@ -137,6 +139,19 @@ def test_a_refusal_names_the_key_where_the_secret_was_its_own(
     assert malformed.value.key_id is None
 
 
+def owner_or_reason(store: keyfob.Store, token: str) -> "str | None":
+    """Typed as an application has it: `if not key` tells mypy and pyright which of the two it is."""
+    key = store.check(token)
+    if not key:
+        return key.code.name
+    return key.owner
+
+
+def test_an_answer_is_told_apart_by_its_truth(store: keyfob.Store) -> None:
+    assert owner_or_reason(store, store.create("a", owner="ann").token) == "ann"
+    assert owner_or_reason(store, "nothing") == "MALFORMED"
+
+
 def test_a_question_names_no_key(store: keyfob.Store) -> None:
     issued = store.create("a")
     with pytest.raises(keyfob.InsufficientScope) as caught:
@@ -206,12 +221,40 @@ def test_a_single_scope_is_one_and_several_are_all_required(store: keyfob.Store)
     assert not store.check(token, scopes="orders:write", any_scopes="orders:read")
 
 
-def test_any_of_no_scopes_is_misuse_and_all_of_none_requires_nothing(store: keyfob.Store) -> None:
-    token = store.create("a").token
-    assert store.check(token, scopes=[])
-    with pytest.raises(keyfob.MisuseError) as caught:
-        store.check(token, any_scopes=[])
-    assert caught.value.code is Code.EMPTY_REQUIREMENT
+def test_a_list_of_no_scopes_requires_nothing_by_accident_and_is_misuse(
+    store: keyfob.Store,
+) -> None:
+    token = store.create("a", scopes="a:b").token
+    once = (scope for scope in ["a:b"])
+    assert store.check(token, scopes=once)
+    asks: list[dict[str, Any]] = [
+        {"scopes": once},
+        {"scopes": []},
+        {"scopes": ()},
+        {"scopes": "".split()},
+        {"any_scopes": []},
+        {"any_scopes": "a:b", "scopes": []},
+        {"any_scopes": [], "scopes": "a:b"},
+    ]
+    for asked in asks:
+        for verb in (store.verify, store.check, store.verify_authorization, store.explain):
+            with pytest.raises(keyfob.MisuseError, match="empty list of scopes") as caught:
+                verb(token, **asked)
+            assert caught.value.code is Code.EMPTY_REQUIREMENT
+    assert store.check(token, scopes=None, any_scopes=None)
+
+
+def test_more_scopes_than_may_be_required_are_not_read(store: keyfob.Store) -> None:
+    token = store.create("a", scopes="a:b").token
+    assert store.check(token, scopes=["a:b"] * 64)
+    for kind in ("scopes", "any_scopes"):
+        endless: dict[str, Any] = {kind: itertools.repeat("a:b")}
+        with pytest.raises(keyfob.MisuseError, match="at most 64") as caught:
+            store.check(token, **endless)
+        assert caught.value.code is Code.LIMIT_EXCEEDED
+        many: dict[str, Any] = {kind: ("a:b",) * 65}
+        with pytest.raises(keyfob.MisuseError, match="at most 64"):
+            store.check(token, **many)
 
 
 def test_a_project_is_stated_by_name_or_any(store: keyfob.Store) -> None:
@@ -438,7 +481,13 @@ def test_a_requirement_is_checked_without_a_store() -> None:
     _native._check_requirement(scopes=None, any_scopes=None, project=None, environment=None, owner=None)
     with pytest.raises(keyfob.MisuseError, match="holds no '\\*'"):
         _native._check_requirement(scopes="orders:*")
-    with pytest.raises(keyfob.MisuseError, match="any of an empty list"):
+    with pytest.raises(keyfob.MisuseError, match="an empty list"):
         _native._check_requirement(any_scopes=())
+    # As every integration asks it, when the application starts.
+    empty: list[Iterable[str]] = [[], (), iter(())]
+    for nothing in empty:
+        with pytest.raises(keyfob.MisuseError, match="an empty list"):
+            required(scopes=nothing)
+    assert "scopes" not in required(scopes=None)
     with pytest.raises(TypeError, match="owner must be a str, not int"):
         _native._check_requirement(owner=1)  # type: ignore[arg-type]

@@ -59,6 +59,10 @@ class FrozenMap(Mapping[str, _Value], Generic[_Value]):
     def __len__(self) -> int:
         return len(self._pairs)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Protocols 0 and 1 do not know what has no __dict__.
+        return type(self), (self._pairs,)
+
     def __hash__(self) -> int:
         return hash(frozenset(self._pairs.items()))
 
@@ -112,7 +116,7 @@ class Denied(_Plain):
     #: The key whose token it is, where the secret was the key's own; for your log, not for the holder.
     key_id: str | None = None
 
-    def __bool__(self) -> bool:
+    def __bool__(self) -> Literal[False]:
         return False
 
 

@@ -422,7 +422,8 @@ class Issued:
 
 @final
 class KeyIterator:
-    """An iterator over keys, as `Store.list` returns it. Any thread may ask for the next one."""
+    """An iterator over keys, as `Store.list` returns it. Any thread of this process may ask for the next
+    one; a child of a fork raises `StoreForked`, and makes one of its own."""
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> KeyInfo: ...
@@ -431,7 +432,8 @@ class KeyIterator:
 
 @final
 class EventIterator:
-    """An iterator over events, as `Store.log` returns it. Any thread may ask for the next one."""
+    """An iterator over events, as `Store.log` returns it. Any thread of this process may ask for the next
+    one; a child of a fork raises `StoreForked`, and makes one of its own."""
 
     def __iter__(self) -> Self: ...
     def __next__(self) -> Event: ...

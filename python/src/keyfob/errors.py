@@ -231,7 +231,8 @@ class StoreReplaced(StoreError):
 
 
 class StoreForked(StoreError):
-    """The process was forked while it had the store open exclusively; open it after the fork."""
+    """The process was forked while it had the store open exclusively; open it after the fork. Or it is
+    an iterator that the parent made: make another one."""
 
     code = Code.FORKED
 

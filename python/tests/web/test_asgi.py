@@ -289,7 +289,8 @@ def test_a_requirement_that_can_never_be_right_is_refused_when_the_application_i
         ("scopes", "orders:*", "holds no '\\*'"),
         ("scopes", "orders read", "a segment is of"),
         ("scopes", "", "scope"),
-        ("any_scopes", [], "any of an empty list"),
+        ("any_scopes", [], "an empty list of scopes"),
+        ("scopes", [], "an empty list of scopes"),
         ("environment", "Live", "environment"),
     ):
         with pytest.raises(keyfob.MisuseError, match=match):
@@ -308,7 +309,7 @@ def test_a_requirement_that_can_never_be_right_is_refused_when_the_application_i
     ):
         with pytest.raises(TypeError, match=f"{keyword} must be a str"):
             KeyMiddleware(inner, never, **{keyword: other})  # type: ignore[arg-type]
-    for good in ("orders:read", ["orders:read"], {"orders:read"}, iter(["orders:read"]), []):
+    for good in ("orders:read", ["orders:read"], {"orders:read"}, iter(["orders:read"])):
         KeyMiddleware(inner, never, scopes=good)
 
 

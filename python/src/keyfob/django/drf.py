@@ -182,7 +182,7 @@ class KeyPermission(BasePermission):
                 if any(isinstance(how, KeyAuthentication) for how in request.authenticators or ()):
                     raise KeyDenied(guard().missing())
             else:
-                asked = required(self.scopes, self.any_scopes or None)
+                asked = required(self.scopes or None, self.any_scopes or None)
                 key_id = key.id if isinstance(key, VerifiedKey) else None
                 raise KeyDenied(guard().refused(403, Code.INSUFFICIENT_SCOPE, key_id, asked))
         return False
@@ -212,7 +212,7 @@ def _scopes_of(request: Request) -> Required:
         if isinstance(kind, type) and issubclass(kind, KeyPermission)
     ]
     return required(
-        [scope for kind in asked for scope in kind.scopes],
+        [scope for kind in asked for scope in kind.scopes] or None,
         [scope for kind in asked for scope in kind.any_scopes] or None,
     )
 
