@@ -10,6 +10,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::id::KeyId;
+use crate::scope::Scope;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal,)*) => {
@@ -317,6 +318,17 @@ impl Denied {
     }
 }
 
+/// As much of a text as can be shown: who passes a token by mistake must not find its secret in the
+/// error, and no secret begins within so many characters.
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 24;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
 /// The caller passed something that can never be right; nothing was read or written.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -387,15 +399,10 @@ impl Misuse {
         }
     }
 
-    /// A scope that breaks a rule, as much of it as can be shown: who passes a token by mistake must
-    /// not find its secret in the error, and no secret begins within so many characters.
+    /// A scope that breaks a rule, as much of it as can be shown.
     pub(crate) fn invalid_scope(scope: &str, why: &'static str) -> Self {
-        const SHOWN: usize = 24;
-        let mut shown: String = scope.chars().take(SHOWN).collect();
-        if shown.len() < scope.len() {
-            shown.push('…');
-        }
-        Misuse::InvalidScope { scope: shown, why }
+        let scope = cut(scope);
+        Misuse::InvalidScope { scope, why }
     }
 
     /// Refuses what is longer than its bound.
@@ -433,7 +440,7 @@ pub enum Refused {
     /// A scope goes beyond what is allowed.
     #[error("scope {scope:?} goes beyond what {whose} allows")]
     ScopeNotAllowed {
-        /// The scope.
+        /// The scope, cut to a length that can be shown.
         scope: String,
         /// Whose allowance: the project's or the creating key's.
         whose: &'static str,
@@ -513,6 +520,12 @@ impl Refused {
             Refused::ClockIsBehind(_) => Code::CLOCK_IS_BEHIND,
             Refused::Interrupted => Code::INTERRUPTED,
         }
+    }
+
+    /// A scope that goes beyond what is allowed, as much of it as can be shown.
+    pub(crate) fn scope_not_allowed(scope: &Scope, whose: &'static str) -> Self {
+        let scope = cut(scope.as_str());
+        Refused::ScopeNotAllowed { scope, whose }
     }
 }
 

@@ -141,6 +141,8 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
     if state == "revoked":
         store.revoke(key_id)
     given = damage(issued.token)
+    child = store.create("child").token
+    in_project = store.create("in a project", project="shop").key.id
     # What a server hands over as a header is text, or bytes.
     header = given if isinstance(given, (str, bytes)) else issued.token
     guard = _http.Guard(store)
@@ -187,6 +189,11 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
         lambda: store.project(given),
         lambda: store.with_actor(given) and None,
         lambda: store.create(name, scopes=given),
+        lambda: store.create(name, scopes=given, project="shop"),
+        lambda: store.create_many([{"name": name, "scopes": [given], "project": "shop"}]),
+        lambda: store.create_within(store.verify(child), name, scopes=given),
+        lambda: store.update(in_project, scopes=given),
+        lambda: store.update_many([in_project], scopes=given),
         lambda: store.create(name, expires_at=given),
         lambda: keyfob.Store.open(store.path, mode=given),
         lambda: keyfob.Store.open(store.path, pepper=given),
