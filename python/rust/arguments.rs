@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -371,6 +373,39 @@ pub(crate) fn peppers(value: &Bound<'_, PyAny>) -> PyResult<Vec<Pepper>> {
     )?
     .map(|each| pepper(&each?))
     .collect()
+}
+
+/// A path as a `str` or an `os.PathLike`. PyO3's own reading would show one with lone surrogates in its
+/// error, and it may be a text with a token in it.
+pub(crate) struct FilePath(PathBuf);
+
+impl FromPyObject<'_, '_> for FilePath {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let wrong = || wrong_type("a path", "a str or os.PathLike", &value);
+        let path = if value.is_instance_of::<PyString>() {
+            value.to_owned()
+        } else if value.get_type().hasattr("__fspath__")? {
+            py.import("os")?.call_method1("fspath", (value,))?
+        } else {
+            return Err(wrong());
+        };
+        if !path.is_instance_of::<PyString>() {
+            return Err(wrong());
+        }
+        let path = path.extract::<OsString>();
+        let path =
+            path.map_err(|_| invalid(py, "path", "it holds a character that no file name has"))?;
+        Ok(FilePath(path.into()))
+    }
+}
+
+impl AsRef<Path> for FilePath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// A member of one of the enums, or its text.
