@@ -64,11 +64,14 @@ pub(crate) fn misuse(py: Python<'_>, misuse: Misuse) -> PyErr {
 
 /// The exception of what stopped a verb of many keys, with what it answers for those before.
 pub(crate) fn stopped(py: Python<'_>, error: &Error, outcome: &Bound<'_, PyAny>) -> PyErr {
-    let raised = raise(py, error);
-    match raised.value(py).setattr("outcome", outcome) {
-        Ok(()) => raised,
-        Err(error) => error,
-    }
+    with_outcome(py, raise(py, error), outcome)
+}
+
+/// An exception of whatever class, with what was done before it.
+pub(crate) fn with_outcome(py: Python<'_>, raised: PyErr, outcome: &Bound<'_, PyAny>) -> PyErr {
+    // One of the caller's own that takes no attribute is raised without.
+    let _ = raised.value(py).setattr("outcome", outcome);
+    raised
 }
 
 /// The exception of a panic that was caught.

@@ -1,11 +1,14 @@
 """The verbs of many keys: creating, importing, revoking, disabling and changing them."""
 
+import decimal
 import hashlib
 import json
 import pickle
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import keyfob
 import pytest
@@ -196,18 +199,64 @@ def test_a_row_is_a_mapping_or_a_line_in_text_or_bytes(store: keyfob.Store) -> N
     assert store.check(string % 1) and store.check(string % 2)
 
 
+def test_a_mapping_that_can_be_no_line_refuses_only_itself(store: keyfob.Store) -> None:
+    secret = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf0001"
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    around: dict[str, object] = {"digest": secret}
+    around["self"] = around
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    refused: list[Any] = [
+        {"digest": secret.encode()},
+        {"digest": {secret}},
+        {"digest": secret, "created_at": decimal.Decimal(1)},
+        {"digest": secret, ("a", "b"): 1},
+        {"digest": secret, "n": 10**5000},
+        {"digest": secret, "deep": deep},
+        around,
+    ]
+    done = store.import_keys("sha256-hex", [*refused, {"digest": digest}])
+    assert [row.code for row in done.rows] == [Code.NOT_IMPORTABLE] * len(refused) + [Code.OK]
+    messages = [row.message or "" for row in done.rows]
+    assert messages[2] == (
+        "not importable: a row holds a Decimal, which no format has; leave it out"
+    )
+    assert messages[6] == "not importable: a row cannot be written as JSON: ValueError"
+    assert not any(secret in message for message in messages)
+    assert store.check(secret)
+
+
 def test_what_is_no_row_is_a_type_error_that_does_not_show_it(store: keyfob.Store) -> None:
     secret = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf0001"
-    for row in (1, [secret], {"digest": secret.encode()}, {"digest": {secret}}):
-        with pytest.raises(TypeError, match="a row") as caught:
+    for row in (1, [secret]):
+        with pytest.raises(TypeError, match="a row must be a str, bytes or a mapping") as caught:
             store.import_keys("sha256-hex", [row])  # type: ignore[list-item]
         assert secret not in str(caught.value)
+        assert vars(caught.value)["outcome"] == keyfob.Imported(rows=())
     for rows in (secret, {"digest": secret}):
         with pytest.raises(TypeError, match="rows must be an iterable of rows") as caught:
             store.import_keys("raw", rows)
         assert secret not in str(caught.value)
     with pytest.raises(keyfob.MisuseError, match="not one of raw, sha256-hex"):
         store.import_keys("csv", [])
+
+
+@pytest.mark.parametrize("raised", [ConnectionError("gone"), KeyboardInterrupt(), TypeError("a")])
+def test_what_rows_raise_themselves_says_what_was_imported_before(
+    path: Path, raised: BaseException
+) -> None:
+    def rows() -> Iterator[str]:
+        yield from (hashlib.sha256(b"%d" % number).hexdigest() for number in range(10_001))
+        raise raised
+
+    with keyfob.Store.open(path, create=True, prefix="acme") as store:
+        with pytest.raises(type(raised)) as caught:
+            store.import_keys("sha256-hex", rows())
+        assert caught.value is raised
+        done = vars(raised)["outcome"]
+        assert isinstance(done, keyfob.Imported)
+        assert len(done.rows) == store.count() == 10_000
 
 
 def test_what_keeps_any_row_from_being_taken_is_raised(store: keyfob.Store) -> None:
