@@ -19,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyIterator, PyString};
 
-use crate::error::{misuse, raise};
+use crate::error::{misuse, of_one, raise};
 
 /// An argument that may be left out.
 pub(crate) type Given<'a, 'py> = Option<&'a Bound<'py, PyAny>>;
@@ -62,8 +62,16 @@ pub(crate) fn passed<'py>(
         .collect()
 }
 
-/// What Python says itself of a keyword that a function does not have.
+/// What Python says itself of a keyword that a function does not have. One that is longer than any is
+/// cut: it may be a token that became the name of a mapping's value.
 pub(crate) fn unexpected(verb: &str, keyword: &str) -> PyErr {
+    let longest = "allow_network_file_system".len();
+    let cut = if keyword.chars().count() > longest {
+        "…"
+    } else {
+        ""
+    };
+    let keyword: String = keyword.chars().take(longest).chain(cut.chars()).collect();
     PyTypeError::new_err(format!(
         "{verb}() got an unexpected keyword argument '{keyword}'"
     ))
@@ -332,7 +340,10 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
         return Ok(vec![key_id(value)?]);
     }
     each_of("keys", "an iterable of key ids", value)?
-        .map(|each| key_id(&each?))
+        .enumerate()
+        .map(|(index, each)| {
+            key_id(&each?).map_err(|error| of_one(value.py(), error, "keys", index))
+        })
         .collect()
 }
 

@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use keyfob::{Code, Denied, Error, KeyId, Misuse, Refused, StoreError, VerifyError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -72,6 +73,20 @@ pub(crate) fn with_outcome(py: Python<'_>, raised: PyErr, outcome: &Bound<'_, Py
     // One of the caller's own that takes no attribute is raised without.
     let _ = raised.value(py).setattr("outcome", outcome);
     raised
+}
+
+/// The exception of one of several values, saying which: what a mapping or an iterable of the caller's
+/// own raises says what it says.
+pub(crate) fn of_one(py: Python<'_>, raised: PyErr, what: &str, index: usize) -> PyErr {
+    let renamed = || -> PyResult<()> {
+        let value = raised.value(py);
+        let ours = value.is_instance(python!(py, "keyfob.errors", "KeyfobError")?)?;
+        if ours || value.get_type().is(py.get_type::<PyTypeError>()) {
+            value.setattr("args", (format!("{what}[{index}]: {value}"),))?;
+        }
+        Ok(())
+    };
+    renamed().err().unwrap_or(raised)
 }
 
 /// The exception of a panic that was caught.

@@ -52,11 +52,11 @@ def test_a_request_that_is_refused_ends_those_of_its_transaction(store: keyfob.S
 def test_a_request_is_a_mapping_with_a_name_and_the_keywords_of_create(
     store: keyfob.Store,
 ) -> None:
-    with pytest.raises(keyfob.MisuseError, match="needs a name"):
+    with pytest.raises(keyfob.MisuseError, match=r"^requests\[0\]: a request: it needs a name"):
         store.create_many([{"owner": "ann"}])  # type: ignore[typeddict-item]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'scope'"):
+    with pytest.raises(TypeError, match=r"create_many\(\) got an unexpected keyword .*'scope'"):
         store.create_many([{"name": "a", "scope": "b"}])  # type: ignore[typeddict-unknown-key]
-    with pytest.raises(TypeError, match="a request must be a mapping, not str"):
+    with pytest.raises(TypeError, match=r"^requests\[0\]: a request must be a mapping, not str"):
         store.create_many(["a"])  # type: ignore[list-item]
     assert store.count() == 0
 
@@ -131,6 +131,43 @@ def test_what_stops_a_verb_of_many_says_how_far_it_got(
     with pytest.raises(keyfob.StoreClosed) as closed:
         store.revoke_many(ids)
     assert closed.value.outcome == BulkOutcome(changed=0, unchanged=0)
+
+
+def test_what_is_not_of_its_form_says_which_it_is_and_that_nothing_was_done(
+    store: keyfob.Store, ids: "list[str]"
+) -> None:
+    none = BulkOutcome(changed=0, unchanged=0)
+    with pytest.raises(keyfob.NoSuchKey, match=r"^keys\[1\]: no key of this id") as unknown:
+        store.enable_many([ids[0], "x"])
+    assert unknown.value.outcome == none
+    with pytest.raises(TypeError, match=r"^keys\[0\]: key_id must be a str, not int") as no_text:
+        store.disable_many([1])  # type: ignore[list-item]
+    assert vars(no_text.value)["outcome"] == none
+    with pytest.raises(keyfob.MisuseError, match="pass keyfob.ANY") as nothing:
+        store.update_many({}, name="b")
+    assert nothing.value.outcome == none
+    for arguments in ({"note": "x" * 10_000}, {"reason": "no reason"}):
+        with pytest.raises(keyfob.MisuseError) as misused:
+            store.revoke_many(ids, **arguments)
+        assert misused.value.outcome == none
+    with pytest.raises(keyfob.MisuseError) as misused:
+        store.update_many(ids, scopes="!")
+    assert misused.value.outcome == none
+    assert states(store) == [KeyState.ACTIVE] * 3
+
+    with pytest.raises(keyfob.MisuseError, match=r'^requests\[2\]: scope "!"') as malformed:
+        store.create_many([{"name": "a"}, {"name": "b"}, {"name": "c", "scopes": "!"}])
+    assert malformed.value.outcome == [] and malformed.value.code is Code.INVALID_SCOPE
+    assert pickle.loads(pickle.dumps(malformed.value)).outcome == []
+
+    def requests() -> Iterator[NewKey]:
+        yield {"name": "a"}
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="^gone$") as own:
+        store.create_many(requests())
+    assert vars(own.value)["outcome"] == []
+    assert store.count() == 3
 
 
 def test_batches_before_the_one_that_is_refused_are_kept_and_told(path: Path) -> None:

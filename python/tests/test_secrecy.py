@@ -187,9 +187,11 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
         lambda: store.revoke(key_id, note=given, reason=given),
         lambda: store.revoke_many([given]),
         lambda: store.revoke_many({"owner": given, "state": given}),
+        lambda: store.revoke_many({given: "leaked"}),
         lambda: store.resolve(given),
         lambda: store.create_many([given]),
         lambda: store.create_many([{"name": name, "expires_in": given}]),
+        lambda: store.create_many([{"name": name, given: None}]),  # type: ignore[misc]
         lambda: store.create_within(given, name),
         lambda: store.import_keys(given, []),
         lambda: store.import_keys("raw", [given]),
