@@ -398,12 +398,7 @@ impl Parent {
             Some(project) => record.scopes.narrowed_by(&project.scopes),
         };
         if let Some(scope) = new.scopes.first_beyond(&granted) {
-            let whose = "the creating key";
-            return Err(Refused::ScopeNotAllowed {
-                scope: scope.to_string(),
-                whose,
-            }
-            .into());
+            return Err(Refused::scope_not_allowed(scope, "the creating key").into());
         }
         let mut new = new.clone();
         let own_project = project.as_ref().map(|project| project.name.clone());

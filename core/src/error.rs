@@ -7,9 +7,10 @@
 //! number in every language.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::id::KeyId;
+use crate::scope::Scope;
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $name:ident = $number:literal,)*) => {
@@ -317,6 +318,37 @@ impl Denied {
     }
 }
 
+/// As much of a text as can be shown: who passes a token by mistake must not find its secret in the
+/// error, and no secret begins within so many characters.
+fn cut(text: &str) -> String {
+    const SHOWN: usize = 24;
+    let mut shown: String = text.chars().take(SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A path, but for what may be a token in it, passed in its place or as a text that is no path: of
+/// so many letters and digits on end only the first are shown. A digest of 64, as folders are named
+/// after, is shown whole.
+pub(crate) fn shown(path: &Path) -> String {
+    const LONGEST: usize = 64;
+    const SHOWN: usize = 8;
+    let path = path.to_string_lossy();
+    let mut out = String::with_capacity(path.len());
+    for part in path.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
+        let word = part.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        if word.len() > LONGEST {
+            let (first, rest) = (&word[..SHOWN], &part[word.len()..]);
+            out.extend([first, "…", rest]);
+        } else {
+            out.push_str(part);
+        }
+    }
+    out
+}
+
 /// The caller passed something that can never be right; nothing was read or written.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -387,15 +419,10 @@ impl Misuse {
         }
     }
 
-    /// A scope that breaks a rule, as much of it as can be shown: who passes a token by mistake must
-    /// not find its secret in the error, and no secret begins within so many characters.
+    /// A scope that breaks a rule, as much of it as can be shown.
     pub(crate) fn invalid_scope(scope: &str, why: &'static str) -> Self {
-        const SHOWN: usize = 24;
-        let mut shown: String = scope.chars().take(SHOWN).collect();
-        if shown.len() < scope.len() {
-            shown.push('…');
-        }
-        Misuse::InvalidScope { scope: shown, why }
+        let scope = cut(scope);
+        Misuse::InvalidScope { scope, why }
     }
 
     /// Refuses what is longer than its bound.
@@ -433,7 +460,7 @@ pub enum Refused {
     /// A scope goes beyond what is allowed.
     #[error("scope {scope:?} goes beyond what {whose} allows")]
     ScopeNotAllowed {
-        /// The scope.
+        /// The scope, cut to a length that can be shown.
         scope: String,
         /// Whose allowance: the project's or the creating key's.
         whose: &'static str,
@@ -514,6 +541,12 @@ impl Refused {
             Refused::Interrupted => Code::INTERRUPTED,
         }
     }
+
+    /// A scope that goes beyond what is allowed, as much of it as can be shown.
+    pub(crate) fn scope_not_allowed(scope: &Scope, whose: &'static str) -> Self {
+        let scope = cut(scope.as_str());
+        Refused::ScopeNotAllowed { scope, whose }
+    }
 }
 
 /// The store could not answer. Never turned into a denial, and never into a stale answer.
@@ -521,13 +554,13 @@ impl Refused {
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no file at the path.
-    #[error("no store at {}; create one first", .0.display())]
+    #[error("no store at {}; create one first", shown(.0))]
     NoStore(PathBuf),
     /// There is a file at the path already.
-    #[error("{} exists already; open it, or choose another path", .0.display())]
+    #[error("{} exists already; open it, or choose another path", shown(.0))]
     StoreExists(PathBuf),
     /// The file is not a keyfob store.
-    #[error("{} is not a keyfob store: {why}", path.display())]
+    #[error("{} is not a keyfob store: {why}", shown(path))]
     NotAStore {
         /// The file.
         path: PathBuf,
@@ -573,7 +606,7 @@ pub enum StoreError {
     #[error("the store is corrupted: {0}; run `keyfob check`, and restore a backup")]
     Corrupted(String),
     /// Another file stands at the path now.
-    #[error("another file stands at {} now, or none; open the store again", .0.display())]
+    #[error("another file stands at {} now, or none; open the store again", shown(.0))]
     Replaced(PathBuf),
     /// The store's sequence is below the least that the caller accepts.
     #[error(
@@ -618,7 +651,10 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Others can read or write the file or its folder, or own it.
-    #[error("{} can be {how}; change that with chmod or chown, or allow it when opening", path.display())]
+    #[error(
+        "{} can be {how}; change that with chmod or chown, or allow it when opening",
+        shown(path)
+    )]
     InsecurePermissions {
         /// The file or folder.
         path: PathBuf,
@@ -626,7 +662,7 @@ pub enum StoreError {
         how: &'static str,
     },
     /// The path is a directory, a FIFO, a device or a socket.
-    #[error("{} is {what}, not a file", path.display())]
+    #[error("{} is {what}, not a file", shown(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -634,19 +670,19 @@ pub enum StoreError {
         what: &'static str,
     },
     /// The path is a symbolic link that leads nowhere.
-    #[error("{} is a symbolic link that leads nowhere; mend or remove it", .0.display())]
+    #[error("{} is a symbolic link that leads nowhere; mend or remove it", shown(.0))]
     DanglingLink(PathBuf),
     /// The file is empty.
-    #[error("{} is empty: it never was a store, or was emptied; restore a backup, or remove it and create a store", .0.display())]
+    #[error("{} is empty: it never was a store, or was emptied; restore a backup, or remove it and create a store", shown(.0))]
     EmptyFile(PathBuf),
     /// The file is shorter than its own header says.
-    #[error("{} was cut short; restore a backup", .0.display())]
+    #[error("{} was cut short; restore a backup", shown(.0))]
     Truncated(PathBuf),
     /// The file lies on a network file system.
-    #[error("{} lies on a network file system, where locks and shared reads cannot be trusted; use a local disk, or allow it when opening", .0.display())]
+    #[error("{} lies on a network file system, where locks and shared reads cannot be trusted; use a local disk, or allow it when opening", shown(.0))]
     NetworkFileSystem(PathBuf),
     /// The operating system denies access to the file.
-    #[error("access to {} is denied; run as the user who owns it", .0.display())]
+    #[error("access to {} is denied; run as the user who owns it", shown(.0))]
     PermissionDenied(PathBuf),
     /// An option at open contradicts the file.
     #[error("{0}")]
@@ -874,6 +910,29 @@ mod tests {
             assert_eq!(Code::from_number(code.number()), Some(*code));
         }
         assert_eq!(Code::from_number(211), None);
+    }
+
+    #[test]
+    fn a_path_is_shown_but_for_a_token_in_it() {
+        let token = format!("acme_live_{}", "a1B2c3D4".repeat(9));
+        for (path, expected) in [
+            (token.clone(), "acme_live_a1B2c3D4…".to_owned()),
+            (
+                format!("/tmp/my key is {}\n/ä.redb", &token[1..]),
+                "/tmp/my key is cme_live_a1B2c3D4…\n/ä.redb".to_owned(),
+            ),
+            (
+                format!("/{0}/{0}", "0".repeat(64)),
+                format!("/{0}/{0}", "0".repeat(64)),
+            ),
+            (format!("{}é", "x".repeat(65)), "xxxxxxxx…é".to_owned()),
+            ("/srv//keys.redb/".into(), "/srv//keys.redb/".into()),
+            (String::new(), String::new()),
+        ] {
+            assert_eq!(shown(Path::new(&path)), expected);
+        }
+        let error = StoreError::NoStore(token.into());
+        assert!(!error.to_string().contains("D4a1"), "{error}");
     }
 
     #[test]

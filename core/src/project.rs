@@ -217,10 +217,7 @@ impl ProjectRecord {
     pub(crate) fn check_allows(&self, scopes: &ScopeSet) -> Result<(), Refused> {
         match scopes.first_beyond(&self.scopes) {
             None => Ok(()),
-            Some(scope) => Err(Refused::ScopeNotAllowed {
-                scope: scope.to_string(),
-                whose: "the project",
-            }),
+            Some(scope) => Err(Refused::scope_not_allowed(scope, "the project")),
         }
     }
 }

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 
 use crate::decision::effective_state;
 use crate::disk::read::Reader;
-use crate::error::{Error, Misuse};
+use crate::error::{Error, Misuse, shown};
 use crate::id::KeyId;
 use crate::key::{KeyState, MatchedSecret};
 use crate::key_info::KeyInfo;
@@ -124,7 +124,7 @@ impl Store {
     ) -> Result<Scanned, Error> {
         self.inner()?;
         let path = path.as_ref();
-        let refuse = |why: String| Misuse::argument("path", format!("{}: {why}", path.display()));
+        let refuse = |why: String| Misuse::argument("path", format!("{}: {why}", shown(path)));
         let kind = std::fs::metadata(path).map_err(|e| refuse(e.to_string()))?;
         let mut scan = Scan {
             store: self,

@@ -1041,6 +1041,45 @@ fn a_key_makes_keys_of_at_most_its_own_rights() {
 }
 
 #[test]
+fn a_token_in_the_place_of_a_scope_is_not_whole_in_the_error() {
+    let home = Home::new();
+    home.project("shop", &["a"], None);
+    let (id, token) = home.key(|new| new.project = Some("shop".into()));
+    let parent = home
+        .store
+        .verify(token.expose(), &plain().any_project())
+        .unwrap();
+    let text = token.expose();
+    let new = |change: &dyn Fn(&mut NewKey)| {
+        let mut new = NewKey::new("another");
+        change(&mut new);
+        new
+    };
+    let in_project = new(&|n| {
+        n.project = Some("shop".into());
+        n.scopes = scopes(&[text]);
+    });
+    let mut update = KeyUpdate::default();
+    update.scopes = Change::Set(scopes(&[text]));
+    let child = new(&|n| n.scopes = scopes(&[text]));
+    let errors = [
+        home.store.create(&in_project).unwrap_err(),
+        home.store.create_within(&parent, &child).unwrap_err(),
+        home.store.update(id, &update).unwrap_err(),
+        home.store
+            .update_many(&Selection::Keys(vec![id]), &update)
+            .stopped
+            .unwrap(),
+    ];
+    let (shown, hidden) = text.split_at(24);
+    for error in errors {
+        let printed = format!("{error} {error:?}");
+        assert!(printed.contains(&format!("{shown}…")), "{printed}");
+        assert!(!printed.contains(&hidden[..4]), "{printed}");
+    }
+}
+
+#[test]
 fn a_key_without_an_owner_makes_none_with_the_owner_of_its_project() {
     let home = Home::new();
     home.project("shop", &[], None);

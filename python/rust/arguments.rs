@@ -3,8 +3,10 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::net::IpAddr;
 use std::ops::Deref;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ipnet::IpNet;
@@ -17,7 +19,7 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyInt, PyIterator, PyString};
 
-use crate::error::{misuse, raise};
+use crate::error::{misuse, of_one, raise};
 use crate::info::is_shown;
 
 /// An argument that may be left out.
@@ -373,7 +375,10 @@ pub(crate) fn key_ids(value: &Bound<'_, PyAny>) -> PyResult<Vec<KeyId>> {
         return Ok(vec![key_id(value)?]);
     }
     each_of("keys", "an iterable of key ids", value)?
-        .map(|each| key_id(&each?))
+        .enumerate()
+        .map(|(index, each)| {
+            key_id(&each?).map_err(|error| of_one(value.py(), error, "keys", index))
+        })
         .collect()
 }
 
@@ -417,6 +422,39 @@ pub(crate) fn peppers(value: &Bound<'_, PyAny>) -> PyResult<Vec<Pepper>> {
     )?
     .map(|each| pepper(&each?))
     .collect()
+}
+
+/// A path as a `str` or an `os.PathLike`. PyO3's own reading would show one with lone surrogates in its
+/// error, and it may be a text with a token in it.
+pub(crate) struct FilePath(PathBuf);
+
+impl FromPyObject<'_, '_> for FilePath {
+    type Error = PyErr;
+
+    fn extract(value: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let py = value.py();
+        let wrong = || wrong_type("a path", "a str or os.PathLike", &value);
+        let path = if value.is_instance_of::<PyString>() {
+            value.to_owned()
+        } else if value.get_type().hasattr("__fspath__")? {
+            py.import("os")?.call_method1("fspath", (value,))?
+        } else {
+            return Err(wrong());
+        };
+        if !path.is_instance_of::<PyString>() {
+            return Err(wrong());
+        }
+        let path = path.extract::<OsString>();
+        let path =
+            path.map_err(|_| invalid(py, "path", "it holds a character that no file name has"))?;
+        Ok(FilePath(path.into()))
+    }
+}
+
+impl AsRef<Path> for FilePath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
 }
 
 /// A member of one of the enums, or its text.

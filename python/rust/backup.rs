@@ -1,11 +1,9 @@
 //! The file as a whole: copies of it, what is in it, and how large it is.
 
-use std::path::PathBuf;
-
 use keyfob::Restore;
 use pyo3::prelude::*;
 
-use crate::arguments::{self as read, Given, Keywords};
+use crate::arguments::{self as read, FilePath, Given, Keywords};
 use crate::guard::{detached, interruptible};
 use crate::info::{backup, compacted, integrity, restored};
 use crate::options::options;
@@ -18,7 +16,7 @@ impl Store {
     ///
     /// Raises `StoreExists` where anything is at the path.
     #[pyo3(signature = (to, /))]
-    fn backup<'py>(&self, py: Python<'py>, to: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    fn backup<'py>(&self, py: Python<'py>, to: FilePath) -> PyResult<Bound<'py, PyAny>> {
         let done = interruptible(py, |progress| self.store.backup(to, progress))?;
         backup(py, &done)
     }
@@ -41,8 +39,8 @@ impl Store {
     )]
     fn restore<'py>(
         py: Python<'py>,
-        path: PathBuf,
-        backup: PathBuf,
+        path: FilePath,
+        backup: FilePath,
         disable_all: bool,
         named: Given<'_, 'py>,
         trust_unkeyed: bool,

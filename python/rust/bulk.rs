@@ -6,9 +6,9 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
 use crate::arguments::{self as read, Given, Keywords};
-use crate::error::stopped;
+use crate::error::{raise, stopped, with_outcome};
 use crate::filter::selection;
-use crate::guard::{caught_detached, detached};
+use crate::guard::caught_detached;
 use crate::info::{make, python};
 use crate::lifecycle::key_update;
 use crate::store::Store;
@@ -29,12 +29,10 @@ impl Store {
         reason: Given<'_, 'py>,
         note: Given<'_, 'py>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let revoke = read::revocation(reason, note)?;
-        let selection = selection("revoke_many", keys)?;
-        outcome(
-            py,
-            detached(py, || self.store.revoke_many(&selection, &revoke))?,
-        )
+        let revoke = given(py, || read::revocation(reason, note))?;
+        let selection = given(py, || selection("revoke_many", keys))?;
+        let done = caught_detached(py, || self.store.revoke_many(&selection, &revoke))?;
+        outcome(py, given(py, || done.map_err(|error| raise(py, &error)))?)
     }
 
     /// Disables many keys, that are named as for `revoke_many`; those that are revoked stay so.
@@ -46,7 +44,7 @@ impl Store {
         py: Python<'py>,
         keys: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let selection = selection("disable_many", keys)?;
+        let selection = given(py, || selection("disable_many", keys))?;
         outcome(
             py,
             caught_detached(py, || self.store.disable_many(&selection))?,
@@ -62,7 +60,7 @@ impl Store {
         py: Python<'py>,
         keys: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let selection = selection("enable_many", keys)?;
+        let selection = given(py, || selection("enable_many", keys))?;
         outcome(
             py,
             caught_detached(py, || self.store.enable_many(&selection))?,
@@ -85,8 +83,8 @@ impl Store {
         keys: &Bound<'py, PyAny>,
         changes: Option<Keywords<'_, 'py>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let update = key_update(py, "update_many", changes)?;
-        let selection = selection("update_many", keys)?;
+        let update = given(py, || key_update(py, "update_many", changes))?;
+        let selection = given(py, || selection("update_many", keys))?;
         outcome(
             py,
             caught_detached(py, || self.store.update_many(&selection, &update))?,
@@ -94,13 +92,22 @@ impl Store {
     }
 }
 
+/// What was passed, or else the exception of it, whose outcome is that nothing was done.
+fn given<T>(py: Python<'_>, read: impl FnOnce() -> PyResult<T>) -> PyResult<T> {
+    read().map_err(|error| match counted(py, 0, 0) {
+        Ok(nothing) => with_outcome(py, error, &nothing),
+        Err(error) => error,
+    })
+}
+
 fn outcome(py: Python<'_>, outcome: BulkOutcome) -> PyResult<Bound<'_, PyAny>> {
-    let done = make!(py, "BulkOutcome", {
-        changed: outcome.changed,
-        unchanged: outcome.unchanged,
-    })?;
+    let done = counted(py, outcome.changed, outcome.unchanged)?;
     match outcome.stopped {
         None => Ok(done),
         Some(error) => Err(stopped(py, &error, &done)),
     }
+}
+
+fn counted(py: Python<'_>, changed: u64, unchanged: u64) -> PyResult<Bound<'_, PyAny>> {
+    make!(py, "BulkOutcome", { changed: changed, unchanged: unchanged, })
 }

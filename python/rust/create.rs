@@ -5,7 +5,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 use crate::arguments::{self as read, Keywords, owned};
-use crate::error::{misuse, raise, raise_verification, stopped};
+use crate::error::{misuse, of_one, raise, raise_verification, stopped, with_outcome};
 use crate::guard::{caught_detached, detached};
 use crate::issued::Issued;
 use crate::store::Store;
@@ -75,17 +75,16 @@ impl Store {
     /// answered in the same order.
     ///
     /// Each 10,000 are one transaction, and made or not made together. Raises as `create` does; what
-    /// was made by then is the exception's `outcome`.
+    /// was made by then is the exception's `outcome`. A request that is not of its form is named by its
+    /// index, before any is made.
     #[pyo3(signature = (requests, /))]
     fn create_many<'py>(
         &self,
         py: Python<'py>,
         requests: &Bound<'py, PyAny>,
     ) -> PyResult<Bound<'py, PyList>> {
-        let each = requests.try_iter()?;
-        let new = each
-            .map(|request| request_of(&request?))
-            .collect::<PyResult<Vec<_>>>()?;
+        let new = requests_of(requests);
+        let new = new.map_err(|error| with_outcome(py, error, PyList::empty(py).as_any()))?;
         let made = caught_detached(py, || self.store.create_many(&new))?;
         let done = made.done.into_iter();
         let done = done
@@ -130,13 +129,23 @@ fn new_key(
     Ok(new)
 }
 
+/// The requests of `create_many`.
+fn requests_of(requests: &Bound<'_, PyAny>) -> PyResult<Vec<NewKey>> {
+    let each = requests.try_iter()?.enumerate();
+    each.map(|(index, request)| {
+        let request = request?;
+        request_of(&request).map_err(|error| of_one(request.py(), error, "requests", index))
+    })
+    .collect()
+}
+
 /// A request of `create_many`.
 fn request_of(request: &Bound<'_, PyAny>) -> PyResult<NewKey> {
     let terms: Bound<'_, PyDict> = read::mapping("a request", "a mapping", request)?;
     let Some(name) = terms.get_item("name")? else {
-        let (what, why) = ("requests", "each needs a name".to_owned());
+        let (what, why) = ("a request", "it needs a name".to_owned());
         return Err(misuse(request.py(), Misuse::InvalidArgument { what, why }));
     };
     terms.del_item("name")?;
-    new_key("create", &name, Some(&terms))
+    new_key("create_many", &name, Some(&terms))
 }

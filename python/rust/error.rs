@@ -4,6 +4,7 @@
 use std::cell::Cell;
 
 use keyfob::{Code, Denied, Error, KeyId, Misuse, Refused, StoreError, VerifyError};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
@@ -64,11 +65,28 @@ pub(crate) fn misuse(py: Python<'_>, misuse: Misuse) -> PyErr {
 
 /// The exception of what stopped a verb of many keys, with what it answers for those before.
 pub(crate) fn stopped(py: Python<'_>, error: &Error, outcome: &Bound<'_, PyAny>) -> PyErr {
-    let raised = raise(py, error);
-    match raised.value(py).setattr("outcome", outcome) {
-        Ok(()) => raised,
-        Err(error) => error,
-    }
+    with_outcome(py, raise(py, error), outcome)
+}
+
+/// An exception of whatever class, with what was done before it.
+pub(crate) fn with_outcome(py: Python<'_>, raised: PyErr, outcome: &Bound<'_, PyAny>) -> PyErr {
+    // One of the caller's own that takes no attribute is raised without.
+    let _ = raised.value(py).setattr("outcome", outcome);
+    raised
+}
+
+/// The exception of one of several values, saying which: what a mapping or an iterable of the caller's
+/// own raises says what it says.
+pub(crate) fn of_one(py: Python<'_>, raised: PyErr, what: &str, index: usize) -> PyErr {
+    let renamed = || -> PyResult<()> {
+        let value = raised.value(py);
+        let ours = value.is_instance(python!(py, "keyfob.errors", "KeyfobError")?)?;
+        if ours || value.get_type().is(py.get_type::<PyTypeError>()) {
+            value.setattr("args", (format!("{what}[{index}]: {value}"),))?;
+        }
+        Ok(())
+    };
+    renamed().err().unwrap_or(raised)
 }
 
 /// The exception of a panic that was caught.

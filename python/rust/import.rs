@@ -6,7 +6,7 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::arguments::{self as read, Given, Text, text};
-use crate::error::{misuse, stopped};
+use crate::error::{misuse, raise, with_outcome};
 use crate::guard::detached;
 use crate::info::{make, python};
 use crate::store::Store;
@@ -21,12 +21,14 @@ impl Store {
     /// and `tags` are given to every key; `name`, `scopes`, `environment`, `owner` and expiry to those
     /// whose row does not say it.
     ///
-    /// Each row has its own result, and one that is refused refuses only itself. Each 10,000 are one
+    /// Each row has its own result, and one that is refused refuses only itself, as a mapping does that
+    /// holds what no format has. Each 10,000 are one
     /// transaction, between which Ctrl-C breaks off. Importing the same rows again is safe at any
     /// time: each that is there answers DIGEST_TAKEN, with the key that it became.
     ///
-    /// Raises `MisuseError`, and what keeps any row from being taken, such as `NoSuchProject`; the
-    /// exception's `outcome` says what became of the rows before it.
+    /// Raises `MisuseError`, and what keeps any row from being taken, such as `NoSuchProject`. Whatever
+    /// is raised once rows are read, as by Ctrl-C or by `rows` itself, has an `outcome`, which says what
+    /// became of the rows before it.
     #[pyo3(signature = (format, rows, *, name=None, scopes=None, project=None, environment=None,
         owner=None, expires_at=None, expires_in=None, tags=None))]
     fn import_keys<'py>(
@@ -64,52 +66,90 @@ impl Store {
             return Err(read::wrong_type("rows", wanted, rows));
         }
         let results = PyList::empty(py);
+        let done = self.import_rows(py, format, rows, &defaults, &results);
+        let answer = imported(py, &results)?;
+        match done {
+            Ok(()) => Ok(answer),
+            Err(error) => Err(with_outcome(py, error, &answer)),
+        }
+    }
+}
+
+impl Store {
+    /// Imports batch by batch; `results` has those of the rows that were imported, whatever is raised.
+    fn import_rows(
+        &self,
+        py: Python<'_>,
+        format: ForeignFormat,
+        rows: &Bound<'_, PyAny>,
+        defaults: &ImportDefaults,
+        results: &Bound<'_, PyList>,
+    ) -> PyResult<()> {
         let mut rows = rows.try_iter()?;
         loop {
             let batch = rows.by_ref().take(limits::BATCH).map(|row| line(&row?));
             let batch = batch.collect::<PyResult<Vec<_>>>()?;
             if batch.is_empty() {
-                return imported(py, &results);
+                return Ok(());
             }
-            let lines: Vec<_> = batch.iter().map(without_end).collect();
-            let done = detached(py, || self.store.import(format, &lines, &defaults))?;
-            for result in &done.results {
-                results.append(row_result(py, result)?)?;
+            let lines: Vec<_> = batch.iter().map(|row| without_end(&row.text)).collect();
+            let done = detached(py, || self.store.import(format, &lines, defaults))?;
+            for (row, result) in batch.iter().zip(&done.results) {
+                results.append(row_result(py, row, result)?)?;
             }
             if let Some(error) = &done.stopped {
-                return Err(stopped(py, error, &imported(py, &results)?));
+                return Err(raise(py, error));
             }
             py.check_signals()?;
         }
     }
 }
 
-/// A row as a line: as it is, or a mapping as the JSON that the formats know.
-fn line<'py>(row: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyString>> {
+/// A row as a line.
+struct Line<'py> {
+    text: Bound<'py, PyString>,
+    /// Why it is none, where the line itself does not tell.
+    why: Option<String>,
+}
+
+/// No line of any format: what is refused as such, and not the others with it.
+const NO_LINE: &str = "\u{fffd}";
+
+/// A row as it is, or a mapping as the JSON that the formats know.
+fn line<'py>(row: &Bound<'py, PyAny>) -> PyResult<Line<'py>> {
     let py = row.py();
     if let Ok(line) = row.cast::<PyString>() {
-        return Ok(line.clone());
+        let text = line.clone();
+        return Ok(Line { text, why: None });
     }
     if let Ok(bytes) = row.cast::<PyBytes>() {
-        return match str::from_utf8(bytes.as_bytes()) {
-            Ok(line) => Ok(PyString::new(py, line)),
-            // No line of any format: refused as such, and not the others with it.
-            Err(_) => Ok(PyString::new(py, "\u{fffd}")),
-        };
+        let text = str::from_utf8(bytes.as_bytes()).unwrap_or(NO_LINE);
+        let text = PyString::new(py, text);
+        return Ok(Line { text, why: None });
     }
-    let json = python!(py, "keyfob._rows", "line_of")?.call1((row,))?;
-    Ok(json.cast_into::<PyString>()?)
+    let made = python!(py, "keyfob._rows", "line_of")?.call1((row,))?;
+    let (text, why) = made.extract::<(Bound<'py, PyString>, Option<String>)>()?;
+    let text = if why.is_none() {
+        text
+    } else {
+        PyString::new(py, NO_LINE)
+    };
+    Ok(Line { text, why })
 }
 
 /// The lines of a file keep their ends in Python.
 fn without_end<'a>(line: &'a Bound<'_, PyString>) -> &'a str {
     // What is no text is no line of any format.
-    let line = line.to_str().unwrap_or("\u{fffd}");
+    let line = line.to_str().unwrap_or(NO_LINE);
     let line = line.strip_suffix('\n').unwrap_or(line);
     line.strip_suffix('\r').unwrap_or(line)
 }
 
-fn row_result<'py>(py: Python<'py>, result: &Result<KeyId, Error>) -> PyResult<Bound<'py, PyAny>> {
+fn row_result<'py>(
+    py: Python<'py>,
+    row: &Line<'_>,
+    result: &Result<KeyId, Error>,
+) -> PyResult<Bound<'py, PyAny>> {
     let codes = python!(py, "keyfob._enums", "Code")?;
     let (key_id, code, message) = match result {
         Ok(id) => (Some(*id), keyfob::Code::OK, None),
@@ -118,7 +158,13 @@ fn row_result<'py>(py: Python<'py>, result: &Result<KeyId, Error>) -> PyResult<B
                 Error::Refused(Refused::DigestTaken(id)) => Some(*id),
                 _ => None,
             };
-            (became, error.code(), Some(error.to_string()))
+            let message = match (&row.why, error) {
+                (Some(why), Error::Refused(Refused::NotImportable(_))) => {
+                    format!("not importable: {why}")
+                }
+                _ => error.to_string(),
+            };
+            (became, error.code(), Some(message))
         }
     };
     make!(py, "ImportedRow", {

@@ -1,13 +1,11 @@
 //! Tokens of the store where they do not belong.
 
-use std::path::PathBuf;
-
 use keyfob::{Finding, FoundToken};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString, PyTuple};
 
-use crate::arguments::{text, wrong_type};
+use crate::arguments::{FilePath, text, wrong_type};
 use crate::guard::{detached, interruptible};
 use crate::info::{key_info, make, python};
 use crate::store::Store;
@@ -22,7 +20,7 @@ impl Store {
     /// Raises `MisuseError` where neither a file nor a folder is at the path. What cannot be read
     /// within a folder is answered, in `skipped`.
     #[pyo3(signature = (path, /))]
-    fn scan<'py>(&self, py: Python<'py>, path: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    fn scan<'py>(&self, py: Python<'py>, path: FilePath) -> PyResult<Bound<'py, PyAny>> {
         let (mut found, mut skipped) = (Vec::new(), Vec::new());
         let scanned = interruptible(py, |progress| {
             let keep = &mut |finding| found.push(finding);

@@ -1,11 +1,9 @@
 //! What is set of a store as a whole, and what it tells of itself.
 
-use std::path::PathBuf;
-
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::arguments::{self as read, Keywords};
+use crate::arguments::{self as read, FilePath, Keywords};
 use crate::guard::{detached, interruptible};
 use crate::info::{policy, store_info};
 use crate::options::options;
@@ -65,7 +63,7 @@ impl Store {
     #[pyo3(signature = (path, new, /, **options))]
     fn set_pepper(
         py: Python<'_>,
-        path: PathBuf,
+        path: FilePath,
         new: &Bound<'_, PyAny>,
         options: Option<Keywords<'_, '_>>,
     ) -> PyResult<()> {
@@ -82,7 +80,7 @@ impl Store {
     #[pyo3(signature = (path, /, **options))]
     fn remove_pepper(
         py: Python<'_>,
-        path: PathBuf,
+        path: FilePath,
         options: Option<Keywords<'_, '_>>,
     ) -> PyResult<()> {
         let (options, _) = self::options(py, "remove_pepper", options)?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 
-use crate::arguments::{Keywords, text};
+use crate::arguments::{FilePath, Keywords, text};
 use crate::error::{misuse, note_refusals};
 use crate::guard::detached;
 use crate::options::options;
@@ -48,7 +48,7 @@ impl Store {
     )]
     fn open(
         py: Python<'_>,
-        path: PathBuf,
+        path: FilePath,
         create: bool,
         options: Option<Keywords<'_, '_>>,
     ) -> PyResult<Self> {

@@ -1,6 +1,7 @@
 """What is raised: codes, classes, and what is never in them."""
 
 import copy
+import errno
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -52,6 +53,20 @@ def test_every_code_is_raised_as_its_family_and_survives_pickle(code: Code) -> N
         assert (same.code, same.key_id, str(same)) == (code, "an id", "what happened")
         if isinstance(same, keyfob.StoreError):
             assert same.errno == 5
+
+
+def test_an_error_of_a_store_has_the_number_of_the_builtin_that_it_is(store: keyfob.Store) -> None:
+    with pytest.raises(FileNotFoundError) as missing:
+        keyfob.Store.open(f"{store.path}.missing")
+    with pytest.raises(FileExistsError) as there:
+        store.backup(store.path)
+    errors_of_stores = [missing.value, there.value, keyfob.StoreBusy("busy")]
+    numbers = [errno.ENOENT, errno.EEXIST, errno.ETIMEDOUT]
+    for error, number in zip(errors_of_stores, numbers, strict=True):
+        for same in (error, pickle.loads(pickle.dumps(error))):
+            assert same.errno == number and str(same) == str(error)
+            assert type(OSError(number, "")) in type(same).__mro__
+    assert keyfob.StoreCorrupted("damaged").errno is None
 
 
 def test_every_exception_is_exported() -> None:

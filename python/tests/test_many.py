@@ -1,9 +1,11 @@
 """The verbs of many keys: creating, importing, revoking, disabling and changing them."""
 
+import decimal
 import hashlib
 import json
 import pickle
 import uuid
+from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -50,11 +52,11 @@ def test_a_request_that_is_refused_ends_those_of_its_transaction(store: keyfob.S
 def test_a_request_is_a_mapping_with_a_name_and_the_keywords_of_create(
     store: keyfob.Store,
 ) -> None:
-    with pytest.raises(keyfob.MisuseError, match="needs a name"):
+    with pytest.raises(keyfob.MisuseError, match=r"^requests\[0\]: a request: it needs a name"):
         store.create_many([{"owner": "ann"}])  # type: ignore[typeddict-item]
-    with pytest.raises(TypeError, match="unexpected keyword argument 'scope'"):
+    with pytest.raises(TypeError, match=r"create_many\(\) got an unexpected keyword .*'scope'"):
         store.create_many([{"name": "a", "scope": "b"}])  # type: ignore[typeddict-unknown-key]
-    with pytest.raises(TypeError, match="a request must be a mapping, not str"):
+    with pytest.raises(TypeError, match=r"^requests\[0\]: a request must be a mapping, not str"):
         store.create_many(["a"])  # type: ignore[list-item]
     assert store.count() == 0
 
@@ -131,6 +133,43 @@ def test_what_stops_a_verb_of_many_says_how_far_it_got(
     assert closed.value.outcome == BulkOutcome(changed=0, unchanged=0)
 
 
+def test_what_is_not_of_its_form_says_which_it_is_and_that_nothing_was_done(
+    store: keyfob.Store, ids: "list[str]"
+) -> None:
+    none = BulkOutcome(changed=0, unchanged=0)
+    with pytest.raises(keyfob.NoSuchKey, match=r"^keys\[1\]: no key of this id") as unknown:
+        store.enable_many([ids[0], "x"])
+    assert unknown.value.outcome == none
+    with pytest.raises(TypeError, match=r"^keys\[0\]: key_id must be a str, not int") as no_text:
+        store.disable_many([1])  # type: ignore[list-item]
+    assert vars(no_text.value)["outcome"] == none
+    with pytest.raises(keyfob.MisuseError, match="pass keyfob.ANY") as nothing:
+        store.update_many({}, name="b")
+    assert nothing.value.outcome == none
+    for arguments in ({"note": "x" * 10_000}, {"reason": "no reason"}):
+        with pytest.raises(keyfob.MisuseError) as misused:
+            store.revoke_many(ids, **arguments)
+        assert misused.value.outcome == none
+    with pytest.raises(keyfob.MisuseError) as misused:
+        store.update_many(ids, scopes="!")
+    assert misused.value.outcome == none
+    assert states(store) == [KeyState.ACTIVE] * 3
+
+    with pytest.raises(keyfob.MisuseError, match=r'^requests\[2\]: scope "!"') as malformed:
+        store.create_many([{"name": "a"}, {"name": "b"}, {"name": "c", "scopes": "!"}])
+    assert malformed.value.outcome == [] and malformed.value.code is Code.INVALID_SCOPE
+    assert pickle.loads(pickle.dumps(malformed.value)).outcome == []
+
+    def requests() -> Iterator[NewKey]:
+        yield {"name": "a"}
+        raise ConnectionError("gone")
+
+    with pytest.raises(ConnectionError, match="^gone$") as own:
+        store.create_many(requests())
+    assert vars(own.value)["outcome"] == []
+    assert store.count() == 3
+
+
 def test_batches_before_the_one_that_is_refused_are_kept_and_told(path: Path) -> None:
     with keyfob.Store.open(path, create=True, prefix="acme") as store:
         requests: list[NewKey] = [{"name": "a"}] * 10_000
@@ -197,18 +236,64 @@ def test_a_row_is_a_mapping_or_a_line_in_text_or_bytes(store: keyfob.Store) -> N
     assert store.check(string % 1) and store.check(string % 2)
 
 
+def test_a_mapping_that_can_be_no_line_refuses_only_itself(store: keyfob.Store) -> None:
+    secret = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf0001"
+    digest = hashlib.sha256(secret.encode()).hexdigest()
+    around: dict[str, object] = {"digest": secret}
+    around["self"] = around
+    deep: list[object] = []
+    for _ in range(100_000):
+        deep = [deep]
+    refused: list[Any] = [
+        {"digest": secret.encode()},
+        {"digest": {secret}},
+        {"digest": secret, "created_at": decimal.Decimal(1)},
+        {"digest": secret, ("a", "b"): 1},
+        {"digest": secret, "n": 10**5000},
+        {"digest": secret, "deep": deep},
+        around,
+    ]
+    done = store.import_keys("sha256-hex", [*refused, {"digest": digest}])
+    assert [row.code for row in done.rows] == [Code.NOT_IMPORTABLE] * len(refused) + [Code.OK]
+    messages = [row.message or "" for row in done.rows]
+    assert messages[2] == (
+        "not importable: a row holds a Decimal, which no format has; leave it out"
+    )
+    assert messages[6] == "not importable: a row cannot be written as JSON: ValueError"
+    assert not any(secret in message for message in messages)
+    assert store.check(secret)
+
+
 def test_what_is_no_row_is_a_type_error_that_does_not_show_it(store: keyfob.Store) -> None:
     secret = "q8ZtJw5mPz0RvK3yX7bNc1Ld6HgTf0001"
-    for row in (1, [secret], {"digest": secret.encode()}, {"digest": {secret}}):
-        with pytest.raises(TypeError, match="a row") as caught:
+    for row in (1, [secret]):
+        with pytest.raises(TypeError, match="a row must be a str, bytes or a mapping") as caught:
             store.import_keys("sha256-hex", [row])  # type: ignore[list-item]
         assert secret not in str(caught.value)
+        assert vars(caught.value)["outcome"] == keyfob.Imported(rows=())
     for rows in (secret, {"digest": secret}):
         with pytest.raises(TypeError, match="rows must be an iterable of rows") as caught:
             store.import_keys("raw", rows)
         assert secret not in str(caught.value)
     with pytest.raises(keyfob.MisuseError, match="not one of raw, sha256-hex"):
         store.import_keys("csv", [])
+
+
+@pytest.mark.parametrize("raised", [ConnectionError("gone"), KeyboardInterrupt(), TypeError("a")])
+def test_what_rows_raise_themselves_says_what_was_imported_before(
+    path: Path, raised: BaseException
+) -> None:
+    def rows() -> Iterator[str]:
+        yield from (hashlib.sha256(b"%d" % number).hexdigest() for number in range(10_001))
+        raise raised
+
+    with keyfob.Store.open(path, create=True, prefix="acme") as store:
+        with pytest.raises(type(raised)) as caught:
+            store.import_keys("sha256-hex", rows())
+        assert caught.value is raised
+        done = vars(raised)["outcome"]
+        assert isinstance(done, keyfob.Imported)
+        assert len(done.rows) == store.count() == 10_000
 
 
 def test_what_keeps_any_row_from_being_taken_is_raised(store: keyfob.Store) -> None:

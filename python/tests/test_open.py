@@ -274,3 +274,31 @@ def test_more_memory_for_keys_than_there_may_be_is_refused(path: Path) -> None:
             keyfob.Store.open(path, create=True, prefix="acme", key_cache_bytes=much)
         assert caught.value.code is keyfob.Code.LIMIT_EXCEEDED
     assert not path.exists()
+
+
+def test_a_path_is_text_or_has_one(path: Path, tmp_path: Path) -> None:
+    class Elsewhere:
+        def __init__(self, found: "str | bytes") -> None:
+            self.found = found
+
+        def __fspath__(self) -> "str | bytes":
+            return self.found
+
+    odd = str(tmp_path / "not utf-8 \udcff.redb")
+    with keyfob.Store.open(odd, create=True, prefix="acme") as store:
+        assert store.path == Path(odd) and Path(odd).is_file()
+    with keyfob.Store.open(Elsewhere(odd)) as store:  # type: ignore[arg-type]
+        assert store.path == Path(odd)
+    with pytest.raises(keyfob.MisuseError, match="path: it holds a character"):
+        keyfob.Store.open(str(path) + "\ud800", create=True, prefix="acme")
+    for no_path in (1, None, odd.encode("utf-8", "surrogateescape"), Elsewhere(b"keys.redb")):
+        with pytest.raises(TypeError, match="a path must be a str or os.PathLike, not"):
+            keyfob.Store.open(no_path)  # type: ignore[arg-type]
+
+
+def test_a_path_is_shown_in_an_error_but_for_a_token_in_it(store: keyfob.Store) -> None:
+    with pytest.raises(keyfob.StoreNotFound, match="no store at /no/such.redb; create one first"):
+        keyfob.Store.open("/no/such.redb")
+    token = store.create("a").token
+    with pytest.raises(keyfob.MisuseError, match="path: my key is acme_live_.{8}…: No such file"):
+        store.scan(f"my key is {token}")

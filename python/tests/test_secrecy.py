@@ -11,6 +11,7 @@ import logging
 import pickle
 import traceback
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from typing import Any
 
 import keyfob
@@ -53,22 +54,38 @@ def shown(value: object) -> Iterator[str]:
 
 
 def raised(error: BaseException) -> Iterator[str]:
-    """What a log, a debugger or a reporter of errors has of an exception, locals of keyfob's own
-    frames included."""
+    """What a log, a debugger or a reporter of errors has of an exception, locals of all frames but
+    the tests' own included: also of those that keyfob calls, such as json's."""
     for each in (error, error.__cause__, error.__context__):
         if each is not None:
             yield f"{each!r} {each} {each.args} {vars(each)} {getattr(each, '__notes__', '')}"
-    of_ours = traceback.TracebackException.from_exception(error, capture_locals=True)
-    for frame in of_ours.stack:
-        if "/keyfob/" in frame.filename:
-            yield repr(frame.locals)
+            for frame, _ in traceback.walk_tb(each.__traceback__):
+                if frame.f_code.co_filename != __file__:
+                    yield repr(frame.f_locals)
+
+
+class Stop(BaseException):
+    """As Ctrl-C is, or the end of a greenlet."""
+
+
+class Stopping(datetime):
+    """A time that stops whoever writes it down."""
+
+    def isoformat(self, *_: Any, **__: Any) -> str:
+        raise Stop
+
+
+def circular(value: object) -> "dict[str, object]":
+    around: dict[str, object] = {"secret": value}
+    around["self"] = around
+    return around
 
 
 def outcome(call: Callable[[], object]) -> Iterator[str]:
     """What is shown of what a call answers or raises."""
     try:
         answer = call()
-    except Exception as error:
+    except (Exception, Stop) as error:
         yield from raised(error)
         try:
             yield repr(pickle.loads(pickle.dumps(error)))
@@ -141,6 +158,8 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
     if state == "revoked":
         store.revoke(key_id)
     given = damage(issued.token)
+    child = store.create("child").token
+    in_project = store.create("in a project", project="shop").key.id
     # What a server hands over as a header is text, or bytes.
     header = given if isinstance(given, (str, bytes)) else issued.token
     guard = _http.Guard(store)
@@ -168,15 +187,25 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
         lambda: store.revoke(key_id, note=given, reason=given),
         lambda: store.revoke_many([given]),
         lambda: store.revoke_many({"owner": given, "state": given}),
+        lambda: store.revoke_many({given: "leaked"}),
         lambda: store.resolve(given),
         lambda: store.create_many([given]),
         lambda: store.create_many([{"name": name, "expires_in": given}]),
+        lambda: store.create_many([{"name": name, given: None}]),  # type: ignore[misc]
         lambda: store.create_within(given, name),
         lambda: store.import_keys(given, []),
         lambda: store.import_keys("raw", [given]),
         lambda: store.import_keys("raw", [{"secret": given, "name": given, "expires_at": given}]),
+        lambda: store.import_keys("raw", [{"secret": given, "n": 10**5000}]),
+        lambda: store.import_keys("raw", [circular(given)]),
+        lambda: store.import_keys("raw", [{"secret": given, "time": Stopping(2030, 1, 1)}]),
         lambda: store.import_keys("raw", [], tags=given, project=given),
         lambda: store.scan_bytes(given),
+        lambda: store.scan(given),
+        lambda: store.scan(f"my key is {given}\ud800"),
+        lambda: store.backup(f"/nothing/here/{given}"),
+        lambda: keyfob.Store.open(given),
+        lambda: keyfob.Store.restore(given, given),
         lambda: store.stats(),
         lambda: keyfob.Store.set_pepper(store.path, given),
         lambda: store.prune_log(given),
@@ -187,6 +216,11 @@ def test_no_token_is_in_what_keyfob_answers_raises_or_logs(
         lambda: store.project(given),
         lambda: store.with_actor(given) and None,
         lambda: store.create(name, scopes=given),
+        lambda: store.create(name, scopes=given, project="shop"),
+        lambda: store.create_many([{"name": name, "scopes": [given], "project": "shop"}]),
+        lambda: store.create_within(store.verify(child), name, scopes=given),
+        lambda: store.update(in_project, scopes=given),
+        lambda: store.update_many([in_project], scopes=given),
         lambda: store.create(name, expires_at=given),
         lambda: keyfob.Store.open(store.path, mode=given),
         lambda: keyfob.Store.open(store.path, pepper=given),

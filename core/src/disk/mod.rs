@@ -29,7 +29,7 @@ use crate::disk::failure::{Guarded, database_error, guarded, transaction_error};
 use crate::disk::file::{FileId, Tolerance, Unfinished};
 use crate::disk::group::Group;
 use crate::disk::turn::{Turn, deadline};
-use crate::error::StoreError;
+use crate::error::{StoreError, shown};
 use crate::header::{Forks, Process, Seen, Signal};
 
 pub(crate) use crate::disk::failure::{AsStoreError, storage_error, table_error};
@@ -239,7 +239,7 @@ impl New<'_> {
         let mut transaction = self.database.begin_write().map_err(transaction_error)?;
         transaction
             .set_durability(redb::Durability::None)
-            .map_err(|e| StoreError::Internal(format!("{}: {e}", self.path.display())))?;
+            .map_err(|e| StoreError::Internal(format!("{}: {e}", shown(self.path))))?;
         let value = f(&transaction)?;
         match transaction.commit() {
             Ok(()) => Ok(value),

@@ -8,21 +8,35 @@ from collections.abc import Mapping
 from datetime import datetime
 
 
-def line_of(row: object) -> str:
-    """The line of a row: JSON, with times in ISO 8601.
+class _Unknown(TypeError):
+    """A value of a type that no format has."""
 
-    Raises `TypeError` for what is no row, without a word of what is in it: it may be a key.
+
+def line_of(row: object) -> tuple[str, str | None]:
+    """The line of a row: JSON, with times in ISO 8601; or no line, and why it has none.
+
+    Raises `TypeError` for what is no row, and what a mapping itself raises. No word of what is in a
+    row is in what is answered or raised here: it may be a key.
     """
-    why = f"a row must be a str, bytes or a mapping, not {type(row).__name__}"
+    kind = type(row).__name__
+    # What a traceback shows of this frame, or of json's, must not be a key either.
     try:
-        if isinstance(row, Mapping):
-            return json.dumps(dict(row), default=_plain, ensure_ascii=False)
-    except TypeError as error:
-        why = str(error)
+        fields = dict(row) if isinstance(row, Mapping) else None
     finally:
-        # What a traceback shows of this frame, or of json's, must not be a key.
         del row
-    raise TypeError(why)
+    if fields is None:
+        raise TypeError(f"a row must be a str, bytes or a mapping, not {kind}")
+    try:
+        return json.dumps(fields, default=_plain, ensure_ascii=False), None
+    except BaseException as error:
+        failed = error.with_traceback(None)
+    finally:
+        del fields
+    if isinstance(failed, _Unknown):
+        return "", str(failed)
+    if isinstance(failed, Exception):
+        return "", f"a row cannot be written as JSON: {type(failed).__name__}"
+    raise failed
 
 
 def _plain(value: object) -> str:
@@ -30,4 +44,4 @@ def _plain(value: object) -> str:
         return value.isoformat()
     if isinstance(value, uuid.UUID):
         return str(value)
-    raise TypeError(f"a row holds a {type(value).__name__}, which no format has; leave it out")
+    raise _Unknown(f"a row holds a {type(value).__name__}, which no format has; leave it out")

@@ -8,6 +8,7 @@ No token, secret or pepper is ever in one.
 
 from __future__ import annotations
 
+import errno
 from typing import Any, ClassVar
 
 from ._enums import Code
@@ -176,16 +177,30 @@ class NoSuchProject(RefusedError, LookupError):
 
 
 class StoreError(KeyfobError, OSError):
-    """The store could not answer, as `code` says: neither yes nor no. Over HTTP this is 503.
-
-    `errno` is set where the operating system reported an error.
-    """
+    """The store could not answer, as `code` says: neither yes nor no. Over HTTP this is 503."""
 
     code = Code.IO
+    #: Set where the operating system reported an error, or has a number for what `code` says.
+    errno: int | None
+
+    def __init__(self, message: str, code: Code | None = None, key_id: str | None = None) -> None:
+        super().__init__(message, code, key_id)
+        self.errno = _ERRNO.get(self.code)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # OSError leaves out an errno that was set afterwards.
         return _error, (self.code.value, str(self), self.errno, self.key_id)
+
+
+#: Errors of a store for which the operating system has a number.
+_ERRNO: dict[Code, int] = {
+    Code.NO_STORE: errno.ENOENT,
+    Code.STORE_EXISTS: errno.EEXIST,
+    Code.BUSY: errno.ETIMEDOUT,
+    Code.READ_ONLY: errno.EROFS,
+    Code.NO_SPACE: errno.ENOSPC,
+    Code.PERMISSION_DENIED: errno.EACCES,
+}
 
 
 class StoreNotFound(StoreError, FileNotFoundError):
@@ -288,10 +303,10 @@ _FAMILIES: dict[int, type[KeyfobError]] = {
 }
 
 
-def _error(number: int, message: str, errno: int | None, key_id: str | None) -> KeyfobError:
+def _error(number: int, message: str, number_of_os: int | None, key_id: str | None) -> KeyfobError:
     """Makes the exception of what the native module says: the one place of translation."""
     code = Code(number)
     error = _OF_CODE.get(code, _FAMILIES[number // 100])(message, code, key_id)
-    if errno is not None and isinstance(error, StoreError):
-        error.errno = errno
+    if number_of_os is not None and isinstance(error, StoreError):
+        error.errno = number_of_os
     return error
