@@ -71,7 +71,7 @@ def test_where_nobody_knows_what_was_pruned_going_back_takes_away_what_is_not_in
     issued: dict[str, list[str]] = program.do("issue", ROWS)
     tokens = {name: token for name, (_, token) in issued.items()}
     used = {name: tokens[name] for name in ("deploy", "report")}
-    program.do("either", {"tokens": used, "scopes": []})
+    program.do("either", {"tokens": used, "scopes": ["orders:read"]})
     with program.open() as store:
         keys = {key.name: key.id for key in store.list()}
         made_here = store.create("made here").key.id

@@ -225,5 +225,5 @@ def HasScope(*scopes: str, any_scopes: Iterable[str] = ()) -> type[KeyPermission
     if isinstance(any_scopes, str):
         any_scopes = (any_scopes,)
     asked = {"scopes": scopes, "any_scopes": tuple(any_scopes)}
-    required(scopes, asked["any_scopes"] or None)
+    required(scopes or None, asked["any_scopes"] or None)
     return type("HasScope", (KeyPermission,), asked)
