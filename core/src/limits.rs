@@ -59,9 +59,9 @@ pub const CLOCK_AHEAD_SECONDS: i64 = 24 * 60 * 60;
 pub const IMPORTED_BITS: u32 = 128;
 /// Most keys on one page of a listing.
 pub const PAGE_KEYS: usize = 1_000;
-/// Most memory for keys that were verified, in bytes: 2 GiB, for 17 million keys. Memory that the system
+/// Most memory for keys that were verified, in bytes: 3 GiB, for 26 million keys. Memory that the system
 /// does not have is found missing when it is asked for, in the middle of an open.
-pub const KEY_CACHE_BYTES: usize = 1 << 31;
+pub const KEY_CACHE_BYTES: usize = 3 << 30;
 /// Rows of last-used times written in one transaction, so that waiting changes go first.
 pub const USAGE_ROWS: usize = 1_000;
 /// Most secrets whose uses wait in memory to be written, of keys that the memory for keys does not

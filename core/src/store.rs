@@ -200,7 +200,7 @@ impl StoreOptions {
 
     /// Memory for keys that were verified, in bytes; 16 MiB unless it is set, 121 for each key.
     /// What is in it is verified without reading the file. Zero reads the file each time. An open
-    /// refuses more than 2 GiB.
+    /// refuses more than 3 GiB.
     #[must_use]
     pub fn key_cache_bytes(mut self, bytes: usize) -> Self {
         self.cache_bytes = bytes;

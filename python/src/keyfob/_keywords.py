@@ -116,7 +116,7 @@ class StoreOptions(TypedDict, total=False):
     check_on_open: Literal["auto", "always", "never"]
     #: Memory for pages of the file; 16 MiB unless it is set.
     page_cache_bytes: int | None
-    #: Memory for keys that were verified, 121 bytes each; 16 MiB unless it is set, 2 GiB at most.
+    #: Memory for keys that were verified, 121 bytes each; 16 MiB unless it is set, 3 GiB at most.
     key_cache_bytes: int | None
     #: False for a program that truncates the file itself: each verification is slower by it.
     map_header: bool
